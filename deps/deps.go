@@ -10,7 +10,6 @@ import (
 	_ "github.com/golang-jwt/jwt/v5"
 	_ "github.com/google/go-cmp/cmp"
 	_ "github.com/gorilla/websocket"
-	_ "github.com/knadh/koanf/v2"
 	_ "github.com/pion/interceptor"
 	_ "github.com/pion/webrtc/v4"
 	_ "github.com/pressly/goose/v3"
