@@ -15,8 +15,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// comparable lets cmp look into the types of other packages.
-var comparable = cmp.Options{
+// comparing lets cmp look into the types of other packages.
+var comparing = cmp.Options{
 	cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}),
 	cmp.Comparer(func(a, b secret.Text) bool { return a.Reveal() == b.Reveal() }),
 }
@@ -35,7 +35,7 @@ func TestTheExampleLoadsToExactlyTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(Default(), got, comparable); d != "" {
+	if d := cmp.Diff(Default(), got, comparing); d != "" {
 		t.Error(d)
 	}
 }
@@ -122,7 +122,7 @@ log:
 	want.AdminKey = secret.New("0123456789abcdef")
 	want.WebRTC.PublicIPs = []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 	want.DataDir = "/srv"
-	if d := cmp.Diff(want, got, comparable); d != "" {
+	if d := cmp.Diff(want, got, comparing); d != "" {
 		t.Error(d)
 	}
 }
@@ -156,9 +156,9 @@ func TestFaultsNameTheKeyTheSourceAndWhatWouldBeRight(t *testing.T) {
 		env  []string
 		want []string // each must stand in a line of its own, in this order
 	}{
-		"unknown key":                   {file: "http: {adress: x}", want: []string{"http.adress (roomcast.yaml line 1): is not a key of ours; did you mean http.address?"}},
+		"unknown key":                   {file: "http: {adddress: x}", want: []string{"http.adddress (roomcast.yaml line 1): is not a key of ours; did you mean http.address?"}},
 		"unknown section":               {file: "nonsense: 1", want: []string{"nonsense (roomcast.yaml line 1): is not a key of ours; remove it"}},
-		"unknown variable":              {env: []string{"ROOMCAST_HTTP_ADRESS=x"}, want: []string{"ROOMCAST_HTTP_ADRESS: is not a variable of ours; did you mean ROOMCAST_HTTP_ADDRESS?"}},
+		"unknown variable":              {env: []string{"ROOMCAST_HTTP_ADDDRESS=x"}, want: []string{"ROOMCAST_HTTP_ADDDRESS: is not a variable of ours; did you mean ROOMCAST_HTTP_ADDRESS?"}},
 		"key given twice":               {file: "data_dir: a\ndata_dir: b", want: []string{"data_dir (roomcast.yaml line 2): stands there twice"}},
 		"two documents":                 {file: "data_dir: a\n---\ndata_dir: b", want: []string{"holds more than one document"}},
 		"not YAML":                      {file: "a: b: c", want: []string{"roomcast.yaml: is not YAML; mapping values are not allowed"}},
@@ -270,7 +270,7 @@ func TestAnEmptyFileChangesNothing(t *testing.T) {
 		if err != nil {
 			t.Errorf("%q: %v", body, err)
 		}
-		if d := cmp.Diff(Default(), got, comparable); d != "" {
+		if d := cmp.Diff(Default(), got, comparing); d != "" {
 			t.Errorf("%q: %s", body, d)
 		}
 	}
@@ -296,7 +296,7 @@ func TestWhatIsPrintedLoadsAgainWithoutItsSecrets(t *testing.T) {
 		t.Fatalf("%v\n%s", err, printed.String())
 	}
 	c.AdminKey = secret.Text{}
-	if d := cmp.Diff(c, got, comparable); d != "" {
+	if d := cmp.Diff(c, got, comparing); d != "" {
 		t.Error(d)
 	}
 }
@@ -349,7 +349,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatalf("%v\n%s", again.faults, printed.String())
 		}
 		l.config.AdminKey = secret.Text{}
-		if d := cmp.Diff(l.config, again.config, comparable); d != "" {
+		if d := cmp.Diff(l.config, again.config, comparing); d != "" {
 			t.Fatal(d)
 		}
 	})
