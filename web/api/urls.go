@@ -1,0 +1,89 @@
+package api
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"roomcast/rooms"
+	"roomcast/secret"
+	"roomcast/web/request"
+)
+
+// Listeners are the ports of the doors for encoders that are open; zero is off.
+type Listeners struct {
+	RTMPPort  int
+	RTMPSPort int
+}
+
+// baseURL is what the URLs in one answer begin with: PUBLIC_URL, or the request's own scheme and host.
+type baseURL struct {
+	scheme, host string
+	path         string // Without a slash at its end.
+}
+
+func (s *Service) base(info *request.Info) baseURL {
+	if u := s.options.PublicURL; u != nil {
+		return baseURL{scheme: u.Scheme, host: u.Host, path: strings.TrimSuffix(u.Path, "/")}
+	}
+	return baseURL{scheme: info.Scheme, host: info.Host}
+}
+
+func (b baseURL) at(scheme, path string) string {
+	return (&url.URL{Scheme: scheme, Host: b.host, Path: b.path + path}).String()
+}
+
+// join is the door of a token.
+func (b baseURL) join(token secret.Text) string { return b.at(b.scheme, "/join/"+token.Reveal()) }
+
+// room is the door of a room by its id.
+func (b baseURL) room(id string) string { return b.at(b.scheme, "/rooms/"+id) }
+
+// signaling is the WebSocket.
+func (b baseURL) signaling() string {
+	if b.scheme == "https" {
+		return b.at("wss", "/ws")
+	}
+	return b.at("ws", "/ws")
+}
+
+// hls is the multivariant playlist for one ticket.
+func (b baseURL) hls(roomID string, ticket secret.Text) string {
+	return b.at(b.scheme, "/hls/"+roomID+"/"+ticket.Reveal()+"/index.m3u8")
+}
+
+// hostname is the host without its port, in brackets if it is an IPv6 address.
+func (b baseURL) hostname() string {
+	name := (&url.URL{Host: b.host}).Hostname()
+	if strings.Contains(name, ":") {
+		return "[" + name + "]"
+	}
+	return name
+}
+
+// withPort gives host:port, without the port when it is the scheme's own.
+func (b baseURL) withPort(port, own int) string {
+	if port == own {
+		return b.hostname()
+	}
+	return net.JoinHostPort(strings.Trim(b.hostname(), "[]"), strconv.Itoa(port))
+}
+
+// rtmpOwnPort is what encoders take when an rtmp:// URL names no port. For rtmps:// they differ, so it is always named.
+const rtmpOwnPort = 1935
+
+// ingestURLs are the publishing addresses of a room; nil for rooms that take no publisher.
+func (s *Service) ingestURLs(view rooms.View, base baseURL) *IngestURLs {
+	if !view.Type.Broadcasts() || view.StreamKey == nil {
+		return nil
+	}
+	urls, on := &IngestURLs{}, s.options.Listeners()
+	switch {
+	case on.RTMPSPort != 0:
+		urls.RTMP = &RTMPIngest{URL: "rtmps://" + base.withPort(on.RTMPSPort, 0) + "/live", StreamKey: view.StreamKey.Reveal()}
+	case on.RTMPPort != 0:
+		urls.RTMP = &RTMPIngest{URL: "rtmp://" + base.withPort(on.RTMPPort, rtmpOwnPort) + "/live", StreamKey: view.StreamKey.Reveal()}
+	}
+	return urls
+}
