@@ -1,0 +1,158 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Picture is what a publisher sends; zero fields take the defaults named.
+type Picture struct {
+	// Source is an ffmpeg lavfi graph; default: a test pattern of Size.
+	Source string
+	// Size is "WxH" (640x360); Rate is frames a second (30).
+	Size string
+	Rate int
+	// GOP is frames between key frames (one second).
+	GOP int
+	// Silent leaves the sound track out.
+	Silent bool
+}
+
+// Publisher is an ffmpeg process that publishes by RTMP.
+type Publisher struct {
+	// Out is what ffmpeg wrote.
+	Out *Output
+
+	t    testing.TB
+	cmd  *exec.Cmd
+	done chan struct{}
+	once sync.Once
+}
+
+// Publish starts an ffmpeg that publishes to url and key until it is stopped.
+func Publish(t testing.TB, url, key string, p Picture) *Publisher {
+	t.Helper()
+	if p.Size == "" {
+		p.Size = "640x360"
+	}
+	if p.Rate == 0 {
+		p.Rate = 30
+	}
+	if p.GOP == 0 {
+		p.GOP = p.Rate
+	}
+	if p.Source == "" {
+		p.Source = fmt.Sprintf("testsrc2=size=%s:rate=%d", p.Size, p.Rate)
+	}
+	args := []string{"-hide_banner", "-nostdin", "-loglevel", "warning", "-re", "-f", "lavfi", "-i", p.Source}
+	if !p.Silent {
+		args = append(args, "-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
+	}
+	args = append(args, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
+		"-g", strconv.Itoa(p.GOP), "-keyint_min", strconv.Itoa(p.GOP), "-sc_threshold", "0", "-b:v", "800k")
+	if !p.Silent {
+		args = append(args, "-c:a", "aac", "-b:a", "96k", "-ac", "2")
+	}
+	args = append(args, "-f", "flv", strings.TrimSuffix(url, "/")+"/"+key)
+	pub := &Publisher{Out: &Output{}, t: t, cmd: exec.Command("ffmpeg", args...), done: make(chan struct{})}
+	pub.cmd.Stdout, pub.cmd.Stderr = pub.Out, pub.Out
+	pub.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := pub.cmd.Start(); err != nil {
+		t.Fatalf("start ffmpeg: %v", err)
+	}
+	go func() {
+		_ = pub.cmd.Wait() // how it ended is read from cmd.ProcessState
+		close(pub.done)
+	}()
+	t.Cleanup(pub.Kill)
+	return pub
+}
+
+// Publish publishes into a room of this server.
+func (s *Server) Publish(t testing.TB, room Room, p Picture) *Publisher {
+	t.Helper()
+	urls, ok := room.IngestURLs["rtmp"]
+	if !ok || room.StreamKey == nil {
+		t.Fatalf("room %s names no RTMP address: %+v", room.ID, room.IngestURLs)
+	}
+	return Publish(t, urls.URL, *room.StreamKey, p)
+}
+
+// Done is closed when ffmpeg has ended.
+func (p *Publisher) Done() <-chan struct{} { return p.done }
+
+// Stop ends the broadcast as an encoder does: it says goodbye.
+func (p *Publisher) Stop() {
+	p.signal(syscall.SIGINT)
+	select {
+	case <-p.done:
+	case <-time.After(10 * time.Second):
+		p.Kill()
+	}
+}
+
+// Kill ends ffmpeg at once.
+func (p *Publisher) Kill() {
+	p.once.Do(func() {
+		p.signal(syscall.SIGKILL)
+		<-p.done
+	})
+}
+
+// Freeze stops ffmpeg without closing its connection: a half-open publisher.
+func (p *Publisher) Freeze() { p.signal(syscall.SIGSTOP) }
+
+func (p *Publisher) signal(sig os.Signal) {
+	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Errorf("signal ffmpeg: %v", err)
+	}
+}
+
+// Pulled is what ffmpeg decoded of a playback URL.
+type Pulled struct {
+	// Frames is how many pictures it decoded.
+	Frames int
+	// Volume is the mean loudness in dB relative to full scale.
+	Volume float64
+	// Log is what ffmpeg said.
+	Log string
+}
+
+var (
+	frameLine  = regexp.MustCompile(`frame=\s*(\d+)`)
+	volumeLine = regexp.MustCompile(`mean_volume:\s*(-?[\d.]+|-inf) dB`)
+)
+
+// Pull plays a URL with ffmpeg for so long and says what came out.
+func Pull(t testing.TB, url string, length time.Duration) Pulled {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), length+30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-nostdin", "-i", url, "-t", fmt.Sprintf("%.1f", length.Seconds()),
+		"-map", "0:v:0", "-map", "0:a:0", "-af", "volumedetect", "-f", "null", "-")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("pull: %v\n%s", err, tail(string(out), 20))
+	}
+	pulled := Pulled{Log: string(out), Volume: -200}
+	if all := frameLine.FindAllStringSubmatch(pulled.Log, -1); len(all) > 0 {
+		pulled.Frames, _ = strconv.Atoi(all[len(all)-1][1])
+	}
+	if m := volumeLine.FindStringSubmatch(pulled.Log); m != nil {
+		if v, err := strconv.ParseFloat(m[1], 64); err == nil {
+			pulled.Volume = v
+		}
+	}
+	return pulled
+}

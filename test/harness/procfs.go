@@ -1,0 +1,149 @@
+package harness
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Footprint is what a process holds.
+type Footprint struct {
+	Goroutines, Descriptors int
+}
+
+// Footprint counts what the process holds now.
+func (s *Server) Footprint() Footprint {
+	s.t.Helper()
+	goroutines, err := metric(s.Scrape(), "go_goroutines")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.PID()))
+	if err != nil {
+		s.t.Fatalf("count descriptors: %v", err)
+	}
+	return Footprint{Goroutines: int(goroutines), Descriptors: len(entries)}
+}
+
+// Rest waits until the process has stopped changing what it holds and returns
+// that: where a later Returns has to come back to.
+func (s *Server) Rest() Footprint {
+	s.t.Helper()
+	s.http.CloseIdleConnections()
+	var last Footprint
+	same := 0
+	Eventually(s.t, 30*time.Second, "goroutines and descriptors stand still", func() bool {
+		now := s.Footprint()
+		if now == last {
+			same++
+		} else {
+			same = 0
+		}
+		last = now
+		return same >= 10
+	}, func() any { return last })
+	return last
+}
+
+// Returns fails the test unless the process comes back to what it held, with a
+// few of slack for pooled connections and timers, within the given time.
+func (s *Server) Returns(t testing.TB, to Footprint, within time.Duration) {
+	t.Helper()
+	const slack = 6
+	var now Footprint
+	Eventually(t, within, fmt.Sprintf("goroutines and descriptors return to %+v", to), func() bool {
+		s.http.CloseIdleConnections()
+		now = s.Footprint()
+		return now.Goroutines <= to.Goroutines+slack && now.Descriptors <= to.Descriptors+slack
+	}, func() any { return fmt.Sprintf("%+v", now) })
+}
+
+// Scrape returns the text of /metrics.
+func (s *Server) Scrape() string {
+	s.t.Helper()
+	res, err := s.http.Get("http://" + s.Metrics + "/metrics")
+	if err != nil {
+		s.t.Fatalf("scrape metrics: %v", err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatalf("scrape metrics: %v", err)
+	}
+	return string(body)
+}
+
+func metric(text, name string) (float64, error) {
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, fmt.Errorf("metric %s is not there", name)
+}
+
+// CommandLines returns the command lines of the process and its descendants.
+func (s *Server) CommandLines() []string {
+	s.t.Helper()
+	parents := make(map[int]int)
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			continue
+		}
+		if parent, ok := parentOf(pid); ok {
+			parents[pid] = parent
+		}
+	}
+	var lines []string
+	for pid := range parents {
+		if !descends(parents, pid, s.PID()) {
+			continue
+		}
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil { // it may just have ended
+			lines = append(lines, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return lines
+}
+
+func descends(parents map[int]int, pid, ancestor int) bool {
+	for range 64 {
+		if pid == ancestor {
+			return true
+		}
+		parent, ok := parents[pid]
+		if !ok {
+			return false
+		}
+		pid = parent
+	}
+	return false
+}
+
+func parentOf(pid int) (int, bool) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, false
+	}
+	// The name, in parentheses, may hold anything: read on after the last one.
+	rest := string(stat[strings.LastIndexByte(string(stat), ')')+1:])
+	fields := strings.Fields(rest)
+	if len(fields) < 2 {
+		return 0, false
+	}
+	parent, err := strconv.Atoi(fields[1])
+	return parent, err == nil
+}
