@@ -141,7 +141,9 @@ func TestRoomFieldsThatAreRefused(t *testing.T) {
 		{"metadata over 64 KiB", func() (string, string, any) {
 			return patch(harness.Fields{"room_metadata": harness.Fields{"a": strings.Repeat("x", 66000)}})
 		}, 422, "validation_failed", "/room_metadata"},
-		{"no JSON", func() (string, string, any) { return http.MethodPost, "/api/v1/rooms", harness.Raw(`{"room_name": "x"`) }, 400, "malformed_json", ""},
+		{"no JSON", func() (string, string, any) {
+			return http.MethodPost, "/api/v1/rooms", harness.Raw(`{"room_name": "x"`)
+		}, 400, "malformed_json", ""},
 		{"an array", func() (string, string, any) { return http.MethodPost, "/api/v1/rooms", harness.Raw(`[]`) }, 0, "", ""},
 		{"a pull source in a meeting", func() (string, string, any) {
 			return create(harness.Fields{"pull_source": harness.Fields{"url": "rtsp://192.0.2.1/x"}})

@@ -207,3 +207,12 @@ func (a Answer) Problem(t testing.TB) Problem {
 	}
 	return p
 }
+
+// Code returns the code of the problem that the answer is, "" if it is none.
+func (a Answer) Code() string {
+	var p Problem
+	if json.Unmarshal(a.Body, &p) != nil {
+		return ""
+	}
+	return p.Code
+}
