@@ -142,8 +142,15 @@ func TestAShutdownFinishesWhatIsInFlight(t *testing.T) {
 	room := s.CreateRoom(t, "meet", nil)
 	socket, _ := s.Hello(t, s.Enter(t, room.ParticipantToken, "Ada").Session)
 	upload := s.SlowPost(t, "/api/v1/rooms", `{"room_name": "slow", "room_type": "meet"}`)
-	stopped := make(chan time.Duration, 1)
-	go func() { stopped <- s.Stop() }()
+	type stop struct {
+		took time.Duration
+		err  error
+	}
+	stopped := make(chan stop, 1)
+	go func() {
+		took, err := s.Terminate()
+		stopped <- stop{took, err}
+	}()
 	if m := socket.Await("reconnect"); m["after_ms"] == nil {
 		t.Errorf("reconnect says %v", m)
 	}
@@ -153,8 +160,8 @@ func TestAShutdownFinishesWhatIsInFlight(t *testing.T) {
 	if got := upload.Finish(); got != http.StatusCreated {
 		t.Errorf("the request in flight was answered %d, want 201", got)
 	}
-	if took := <-stopped; took > 15*time.Second {
-		t.Errorf("stopping took %v", took)
+	if end := <-stopped; end.err != nil || end.took > 15*time.Second {
+		t.Errorf("stopping took %v: %v", end.took, end.err)
 	}
 	s.Restart()
 	var page harness.Page[harness.Room]

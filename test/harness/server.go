@@ -185,20 +185,34 @@ func (s *Server) Done() <-chan struct{} {
 // with exit code 0. It returns how long it took.
 func (s *Server) Stop() time.Duration {
 	s.t.Helper()
-	began := time.Now()
-	s.Signal(syscall.SIGTERM)
-	select {
-	case <-s.Done():
-	case <-time.After(stopWithin):
-		s.Signal(syscall.SIGQUIT) // for its goroutines
-		<-s.Done()
-		s.t.Fatalf("roomcast does not stop within %v\n%s", stopWithin, tail(s.Out.String(), 200))
+	took, err := s.Terminate()
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	if code := s.cmd.ProcessState.ExitCode(); code != 0 {
-		s.t.Fatalf("roomcast stopped with exit code %d, want 0\n%s", code, tail(s.Out.String(), 60))
+	return took
+}
+
+// Terminate is Stop for goroutines that may not end the test.
+func (s *Server) Terminate() (time.Duration, error) {
+	began := time.Now()
+	s.mu.Lock()
+	cmd, done := s.cmd, s.done
+	s.mu.Unlock()
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return 0, fmt.Errorf("stop roomcast: %w", err)
+	}
+	select {
+	case <-done:
+	case <-time.After(stopWithin):
+		_ = cmd.Process.Signal(syscall.SIGQUIT) // for its goroutines; it may just have ended
+		<-done
+		return 0, fmt.Errorf("roomcast does not stop within %v\n%s", stopWithin, tail(s.Out.String(), 200))
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 0 {
+		return 0, fmt.Errorf("roomcast stopped with exit code %d, want 0\n%s", code, tail(s.Out.String(), 60))
 	}
 	s.http.CloseIdleConnections()
-	return time.Since(began)
+	return time.Since(began), nil
 }
 
 // Kill ends the process as a power cut would.

@@ -14,6 +14,7 @@ import (
 type SlowPost struct {
 	t    testing.TB
 	conn net.Conn
+	from *bufio.Reader
 	rest string
 }
 
@@ -36,7 +37,8 @@ func (s *Server) SlowPost(t testing.TB, path, body string) *SlowPost {
 		t.Fatal(err)
 	}
 	// "100 Continue" says that the handler has begun to read.
-	response, err := http.ReadResponse(bufio.NewReaderSize(onlyReader{conn}, 16), nil)
+	from := bufio.NewReader(conn)
+	response, err := http.ReadResponse(from, nil)
 	if err != nil || response.StatusCode != http.StatusContinue {
 		t.Fatalf("waiting to be asked for the body: %v, %v", response, err)
 	}
@@ -44,11 +46,8 @@ func (s *Server) SlowPost(t testing.TB, path, body string) *SlowPost {
 	if _, err := io.WriteString(conn, body[:last]); err != nil {
 		t.Fatal(err)
 	}
-	return &SlowPost{t: t, conn: conn, rest: body[last:]}
+	return &SlowPost{t: t, conn: conn, from: from, rest: body[last:]}
 }
-
-// onlyReader keeps a bufio.Reader from reading by other ways.
-type onlyReader struct{ io.Reader }
 
 // Finish sends the rest of the body and returns the status of the answer.
 func (p *SlowPost) Finish() int {
@@ -56,7 +55,7 @@ func (p *SlowPost) Finish() int {
 	if _, err := io.WriteString(p.conn, p.rest); err != nil {
 		p.t.Fatalf("finish the request: %v", err)
 	}
-	response, err := http.ReadResponse(bufio.NewReader(p.conn), nil)
+	response, err := http.ReadResponse(p.from, nil)
 	if err != nil {
 		p.t.Fatalf("read the answer of the request in flight: %v", err)
 	}
