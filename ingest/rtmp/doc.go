@@ -1,0 +1,14 @@
+// Package rtmp is the door for RTMP and RTMPS broadcasters (OBS, ffmpeg,
+// hardware encoders): rtmp://host/live/{stream_key}.
+//
+// A connection goes through these steps, each bounded in time and bytes:
+// handshake and commands, the key asked at the Door, the publisher let in by
+// the Hub, and only then media, which a demuxer turns into tracks and samples
+// for the Hub's Sink. Who is refused is told so in RTMP's own words, with the
+// house's code, and the connection closed. H.264 and AAC are taken, in classic
+// and enhanced RTMP; anything else is refused with codec_not_supported.
+//
+// RTMP's own encryption (RTMPE) and playing are refused. Chunks and messages
+// are parsed by gortmplib, behind a guard that refuses sizes before they are
+// allocated. The stream key is in no log line and no error.
+package rtmp
