@@ -1,6 +1,7 @@
 package rtmp
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -196,12 +197,21 @@ func (d *demuxer) videoConfig(c *mp4.AVCDecoderConfiguration) error {
 	if c.LengthSizeMinusOne != 3 {
 		return notSupported("H.264 with NAL unit lengths of %d bytes", c.LengthSizeMinusOne+1)
 	}
-	t, err := media.NewH264(c.SequenceParameterSets[0].NALUnit, c.PictureParameterSets[0].NALUnit, d.frameRate)
+	var pps [][]byte
+	for _, p := range c.PictureParameterSets {
+		pps = append(pps, p.NALUnit)
+	}
+	return d.parameterSets(c.SequenceParameterSets[0].NALUnit, pps)
+}
+
+// parameterSets makes the video track of parameter sets, if they are new.
+func (d *demuxer) parameterSets(sps []byte, pps [][]byte) error {
+	t, err := media.NewH264(sps, pps[0], d.frameRate)
 	if err != nil {
 		return notSupported("%v", err)
 	}
-	for _, p := range c.PictureParameterSets[1:] {
-		t.ExtraPPS = append(t.ExtraPPS, p.NALUnit)
+	for _, p := range pps[1:] {
+		t.ExtraPPS = append(t.ExtraPPS, bytes.Clone(p))
 	}
 	return d.setTrack(&d.video, t)
 }
@@ -315,7 +325,8 @@ func (d *demuxer) picture(b []byte) (payload []byte, key bool, err error) {
 		return nil, false, err
 	}
 	clean := true
-	var sps, pps []byte
+	var sps []byte
+	var pps [][]byte
 	for nal := range media.NALs(b) {
 		switch media.NALType(nal) {
 		case media.NALIDR:
@@ -323,23 +334,14 @@ func (d *demuxer) picture(b []byte) (payload []byte, key bool, err error) {
 		case media.NALSPS:
 			sps, clean = nal, false
 		case media.NALPPS:
-			if pps == nil {
-				pps = nal
-			}
-			clean = false
+			pps, clean = append(pps, nal), false
 		case media.NALDelimiter, 0:
 			clean = false
 		}
 	}
 	if key && sps != nil && pps != nil {
-		t, err := media.NewH264(sps, pps, d.frameRate)
-		if err != nil {
-			return nil, false, notSupported("%v", err)
-		}
-		if string(t.SPS) != string(d.video.SPS) || string(t.PPS) != string(d.video.PPS) {
-			if err := d.setTrack(&d.video, t); err != nil {
-				return nil, false, err
-			}
+		if err := d.parameterSets(sps, pps); err != nil {
+			return nil, false, err
 		}
 	}
 	extra := d.video.ExtraPPS
