@@ -1,0 +1,391 @@
+package live
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"roomcast/live/hls"
+	"roomcast/media"
+	"roomcast/rooms"
+)
+
+// lead is where a room's timeline begins, so that a track may start a little
+// before the first one.
+const lead = time.Second
+
+// room is the broadcast of one room. Its lock is taken after the hub's, never before.
+type room struct {
+	hub *Hub
+	id  string
+	// packager is of the current show, or the one that just ended.
+	packager atomic.Pointer[hls.Packager]
+
+	mu       sync.Mutex
+	phase    Phase
+	onAir    *Session
+	pending  map[*Session]struct{} // let in, no media yet
+	settings rooms.Settings        // as the last publisher was admitted with
+	stream   *media.Stream
+	epoch    time.Time     // the wall clock at time 0 of the stream
+	edge     time.Duration // newest timestamp in the stream
+
+	startedAt, interruptedAt time.Time
+	bytesIn                  int64
+	takeovers                []time.Time
+	conflict                 bool
+	endShow                  func()
+
+	window *time.Timer // reconnect window; nil when not running
+	rest   *time.Timer // after an end; nil when not running
+}
+
+func newRoom(h *Hub, id string) *room {
+	return &room{
+		hub: h, id: id, phase: Waiting, pending: make(map[*Session]struct{}),
+		stream: media.NewStream(media.Limits{}), epoch: time.Now().Add(-lead),
+	}
+}
+
+// idle reports whether nothing is going on.
+func (r *room) idle() bool {
+	return r.phase == Waiting && r.onAir == nil && len(r.pending) == 0 && r.window == nil && r.rest == nil
+}
+
+// admit adds a publisher that has sent no media yet.
+func (r *room) admit(s *Session) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.conflictFor(s); err != nil {
+		return err
+	}
+	if len(r.pending) >= maxPending {
+		return &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "too many publishers of this room are connecting"}
+	}
+	r.pending[s] = struct{}{}
+	s.room = r
+	if r.onAir == nil {
+		r.settings = s.publication.Room.Settings
+	}
+	return nil
+}
+
+// conflictFor refuses a newcomer while two encoders fight, and the backup
+// while the main encoder is on air.
+func (r *room) conflictFor(s *Session) error {
+	switch {
+	case r.onAir == nil:
+	case r.conflict:
+		return &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "two encoders are fighting for this room; the one on air stays"}
+	case s.publication.Room.Backup && !r.onAir.publication.Room.Backup:
+		return &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "the main encoder is on air"}
+	}
+	return nil
+}
+
+// withdraw takes a publisher out; ran says that its run was begun.
+func (r *room) withdraw(s *Session, ran bool) {
+	r.mu.Lock()
+	delete(r.pending, s)
+	s.done = true
+	if r.onAir == s {
+		r.lose()
+	} else if ran && r.onAir == nil && r.window == nil {
+		r.openWindow()
+	}
+	r.mu.Unlock()
+	r.hub.forget(r)
+}
+
+// takeAir puts a publisher on air and returns the one it replaced.
+func (r *room) takeAir(s *Session) (replaced *Session, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.done {
+		return nil, errGone
+	}
+	if err := r.conflictFor(s); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if old := r.onAir; old != nil {
+		if now.Sub(old.lastMedia) <= activeWithin {
+			r.countTakeover(now)
+		}
+		old.done, old.replaced = true, true
+		replaced = old
+	}
+	delete(r.pending, s)
+	r.onAir = s
+	r.settings = s.publication.Room.Settings
+	r.stopTimer(&r.window)
+	s.since, s.lastMedia = now, now
+	s.watch = time.AfterFunc(silenceLimit, s.checkSilence)
+	e := published
+	if r.settings.Features.PreviewBeforeLive {
+		e = publishedPreview
+	}
+	r.apply(e)
+	r.interruptedAt = time.Time{}
+	r.hub.o.Log.Info("publisher on air", "room", r.id, "protocol", s.publication.Protocol,
+		"phase", string(r.phase), "takeover", replaced != nil)
+	return replaced, nil
+}
+
+// countTakeover notes a takeover and whether it was one too many.
+func (r *room) countTakeover(now time.Time) {
+	kept := r.takeovers[:0]
+	for _, t := range r.takeovers {
+		if now.Sub(t) < fightWindow {
+			kept = append(kept, t)
+		}
+	}
+	r.takeovers = append(kept, now)
+	if len(r.takeovers) >= fightTakeovers {
+		r.conflict = true
+		r.hub.o.Log.Warn("encoders are fighting", "room", r.id, "code", rooms.CodePublisherConflict)
+	}
+}
+
+// lose takes the publisher off air. Held under the lock.
+func (r *room) lose() {
+	r.onAir.done = true
+	r.onAir.watch.Stop()
+	r.hub.o.Log.Info("publisher off air", "room", r.id)
+	r.onAir = nil
+	r.takeovers, r.conflict = nil, false
+	r.apply(gone)
+	if r.phase == Interrupted {
+		r.interruptedAt = time.Now()
+	}
+	r.openWindow()
+}
+
+// openWindow waits for the publisher to come back.
+func (r *room) openWindow() {
+	r.stopTimer(&r.window)
+	d := time.Duration(r.settings.Features.ReconnectWindowSeconds) * time.Second
+	r.window = time.AfterFunc(d, r.windowOver)
+}
+
+// windowOver ends show and run: the publisher did not come back.
+func (r *room) windowOver() {
+	r.mu.Lock()
+	if r.window == nil || r.onAir != nil {
+		r.mu.Unlock()
+		return
+	}
+	if len(r.pending) > 0 {
+		// Somebody is at the door: see what comes of it.
+		r.window = time.AfterFunc(silenceLimit, r.windowOver)
+		r.mu.Unlock()
+		return
+	}
+	r.window = nil
+	r.apply(windowPassed)
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), finishTimeout)
+	defer cancel()
+	if err := r.hub.o.Runs.FinishRun(ctx, r.id, rooms.EndedEmpty); err != nil {
+		r.hub.o.Log.Error("finish run", "room", r.id, "error", err)
+	}
+	r.hub.forget(r)
+}
+
+// restOver goes back to waiting after an end was shown.
+func (r *room) restOver() {
+	r.mu.Lock()
+	if r.rest == nil {
+		r.mu.Unlock()
+		return
+	}
+	r.rest = nil
+	r.packager.Store(nil)
+	r.apply(rested)
+	r.mu.Unlock()
+	r.hub.forget(r)
+}
+
+func (r *room) stopTimer(t **time.Timer) {
+	if *t != nil {
+		(*t).Stop()
+		*t = nil
+	}
+}
+
+// apply moves to the phase that follows e, if there is one, and does what that
+// entails. Held under the lock.
+func (r *room) apply(e event) bool {
+	to, ok := r.phase.next(e)
+	if !ok {
+		return false
+	}
+	from := r.phase
+	r.phase = to
+	if from.endsShow(to) {
+		r.closeShow()
+		r.rest = time.AfterFunc(restTime, r.restOver)
+	}
+	if from.newShow(to) {
+		r.openShow()
+	}
+	if to == Waiting || to == Preview && from != Preview {
+		r.startedAt, r.interruptedAt = time.Time{}, time.Time{}
+	}
+	if to == Preview && from != Live && from != Preview {
+		r.bytesIn = 0
+	}
+	r.hub.changed(r.id)
+	return true
+}
+
+// openShow starts packaging what comes in, from the last key frame on.
+func (r *room) openShow() {
+	r.stopTimer(&r.rest)
+	now := time.Now()
+	r.startedAt = now
+	r.bytesIn = 0
+	p := hls.New(hls.Options{
+		BasePath: r.hub.o.HLSPath + r.id + "/o/", Epoch: r.epoch,
+		LowLatency: r.settings.Features.LowLatency,
+	})
+	r.packager.Store(p)
+	ctx, cancel := context.WithCancel(context.Background())
+	reader := r.stream.NewReader(ctx, media.ReaderLimits{})
+	var running sync.WaitGroup
+	running.Go(func() { r.pack(p, reader) })
+	running.Go(func() { tick(ctx, p) })
+	r.hub.shows.Add(1)
+	go func() {
+		defer r.hub.shows.Done()
+		running.Wait()
+		p.End()
+	}()
+	r.endShow = cancel
+}
+
+// closeShow ends the packager, and with it the playlist.
+func (r *room) closeShow() {
+	if r.endShow != nil {
+		r.endShow()
+		r.endShow = nil
+	}
+}
+
+// pack carries units from the stream to the packager.
+func (r *room) pack(p *hls.Packager, reader *media.Reader) {
+	defer reader.Close()
+	var refused *media.Format
+	for {
+		u, lost, err := reader.Read()
+		if err != nil {
+			return
+		}
+		if lost > 0 {
+			r.hub.o.Log.Warn("packager fell behind", "room", r.id, "lost_units", lost)
+			p.Break()
+		}
+		if u.Format == refused {
+			continue
+		}
+		if err := p.Write(u); err != nil {
+			refused = u.Format
+			r.hub.o.Log.Error("package broadcast", "room", r.id, "error", fmt.Errorf("write unit: %w", err))
+		}
+	}
+}
+
+// tick keeps the playlist alive while the publisher is silent.
+func tick(ctx context.Context, p *hls.Packager) {
+	t := time.NewTicker(250 * time.Millisecond)
+	defer t.Stop()
+	for {
+		select {
+		case now := <-t.C:
+			p.Tick(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// cut sends away the publishers that match, on air or not yet.
+func (r *room) cut(reason error, match func(*Session) bool) {
+	r.mu.Lock()
+	out := r.sendAway(match)
+	r.mu.Unlock()
+	for _, s := range out {
+		s.publication.Close(reason)
+	}
+	r.hub.forget(r)
+}
+
+// sendAway takes publishers out; their connections are then to be closed.
+func (r *room) sendAway(match func(*Session) bool) (out []*Session) {
+	for s := range r.pending {
+		if match(s) {
+			delete(r.pending, s)
+			s.done = true
+			out = append(out, s)
+		}
+	}
+	if s := r.onAir; s != nil && match(s) {
+		r.lose()
+		out = append(out, s)
+	}
+	return out
+}
+
+// finish ends the broadcast at once: its run is over.
+func (r *room) finish(reason error) {
+	r.mu.Lock()
+	out := r.sendAway(func(*Session) bool { return true })
+	r.stopTimer(&r.window)
+	r.apply(over)
+	r.mu.Unlock()
+	for _, s := range out {
+		s.publication.Close(reason)
+	}
+	r.hub.forget(r)
+}
+
+// command is a start or a stop by hand.
+func (r *room) command(e event) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.apply(e) {
+		return nil
+	}
+	if e == started && r.phase != Live {
+		return errNoPublisher
+	}
+	return nil
+}
+
+// shutdown ends everything without ending the run.
+func (r *room) shutdown(reason error) {
+	r.mu.Lock()
+	out := r.sendAway(func(*Session) bool { return true })
+	r.stopTimer(&r.window)
+	r.stopTimer(&r.rest)
+	r.closeShow()
+	r.stream.Close()
+	r.mu.Unlock()
+	for _, s := range out {
+		s.publication.Close(reason)
+	}
+}
+
+// describe fills in the state.
+func (r *room) describe(s *State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.State = r.phase
+	s.StartedAt, s.InterruptedAt = timeOrNil(r.startedAt), timeOrNil(r.interruptedAt)
+	s.BytesIn = r.bytesIn
+	if r.onAir != nil {
+		r.onAir.describe(s)
+	}
+}

@@ -1,0 +1,220 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"roomcast/ingest"
+	"roomcast/media"
+	"roomcast/rooms"
+)
+
+// bridged is the silence after which what comes is a new beginning: the
+// packager has gone on with gaps meanwhile.
+const bridged = time.Second
+
+var (
+	errGone     = errors.New("publisher was sent away")
+	errReplaced = &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "another encoder took over"}
+	errSilent   = errors.New("publisher sent no media for 10 s")
+)
+
+// Session is one publisher of a room: an ingest.Sink. SetTracks, Write and
+// Close are called by the publisher's goroutine; everything is kept under the
+// room's lock.
+type Session struct {
+	publication ingest.Publication
+	room        *room
+
+	onAirOnce bool
+	done      bool // not on air any more, or refused
+	replaced  bool
+	since     time.Time
+	watch     *time.Timer
+
+	format    *media.Format
+	anchored  bool
+	base      time.Duration // from the publisher's timeline to the room's
+	lastMedia time.Time
+
+	meters    map[*media.Track]*meter
+	total     meter
+	lastKey   time.Time
+	longest   time.Duration // between the last two key frames
+	reordered bool
+}
+
+var _ ingest.Sink = (*Session)(nil)
+
+// SetTracks implements ingest.Sink.
+func (s *Session) SetTracks(tracks []*media.Track) error {
+	if err := s.checkHeight(tracks); err != nil {
+		return err
+	}
+	r := s.room
+	if !s.onAirOnce {
+		replaced, err := r.takeAir(s)
+		if err != nil {
+			return err
+		}
+		s.onAirOnce = true
+		if replaced != nil {
+			replaced.watch.Stop()
+			replaced.publication.Close(errReplaced)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.format = &media.Format{Tracks: tracks}
+	s.meters = make(map[*media.Track]*meter, len(tracks))
+	for _, t := range tracks {
+		s.meters[t] = &meter{}
+	}
+	r.hub.changed(r.id)
+	return nil
+}
+
+func (s *Session) checkHeight(tracks []*media.Track) error {
+	limit := s.publication.Room.Settings.Limits.MaxHeight
+	if limit == nil {
+		return nil
+	}
+	for _, t := range tracks {
+		if t.Kind == media.Video && int64(t.Height) > *limit {
+			return s.overLimit("max_height", *limit, fmt.Sprintf("the picture is %dx%d", t.Width, t.Height))
+		}
+	}
+	return nil
+}
+
+func (s *Session) overLimit(name string, value int64, what string) error {
+	return &rooms.Error{
+		Code: rooms.CodeLimitExceeded, Detail: fmt.Sprintf("%s, %s is %d", what, name, value),
+		Limit: &rooms.LimitHit{Limit: name, Value: value, Source: s.publication.Room.Settings.LimitSources[name]},
+	}
+}
+
+// Write implements ingest.Sink.
+func (s *Session) Write(in ingest.Sample) error {
+	r := s.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case s.replaced:
+		return errReplaced
+	case s.done || s.format == nil:
+		return errGone
+	}
+	now := time.Now()
+	if in.Jump || now.Sub(s.lastMedia) > bridged {
+		s.format = &media.Format{Tracks: s.format.Tracks}
+	}
+	if !s.anchored || now.Sub(s.lastMedia) > bridged {
+		s.anchored = true
+		s.base = max(now.Sub(r.epoch), r.edge+time.Millisecond) - in.DTS
+	}
+	s.lastMedia = now
+	u := &media.Unit{
+		Format: s.format, Track: in.Track, NTP: now, Key: in.Key, Payload: in.Payload,
+		DTS: max(s.base+in.DTS, 0), PTS: max(s.base+in.PTS, 0),
+	}
+	r.edge = max(r.edge, u.DTS)
+	r.bytesIn += int64(len(in.Payload))
+	r.stream.Write(u)
+	return s.measure(u)
+}
+
+// measure keeps the figures of the state, and the bitrate within its limit.
+func (s *Session) measure(u *media.Unit) error {
+	if m := s.meters[u.Track]; m != nil {
+		m.add(u.NTP, len(u.Payload))
+	}
+	if u.Track.Kind == media.Video {
+		s.reordered = s.reordered || u.PTS > u.DTS
+		if u.Key {
+			if !s.lastKey.IsZero() {
+				s.longest = u.NTP.Sub(s.lastKey)
+			}
+			s.lastKey = u.NTP
+		}
+	}
+	rolled := s.total.add(u.NTP, len(u.Payload))
+	limit := s.publication.Room.Settings.Limits.MaxBitrateBps
+	if !rolled || limit == nil {
+		return nil
+	}
+	// A key frame more or less in the measure is no excess.
+	if bps, _, whole := s.total.rate(u.NTP); whole && bps > *limit+*limit/10 {
+		return s.overLimit("max_bitrate_bps", *limit, fmt.Sprintf("the broadcast has %d bits per second", bps))
+	}
+	return nil
+}
+
+// Close implements ingest.Sink.
+func (s *Session) Close() {
+	r := s.room
+	r.mu.Lock()
+	finished := s.done
+	r.mu.Unlock()
+	if !finished {
+		r.withdraw(s, true)
+	}
+}
+
+// checkSilence sends the publisher away when it has been silent too long.
+func (s *Session) checkSilence() {
+	r := s.room
+	r.mu.Lock()
+	if s.done {
+		r.mu.Unlock()
+		return
+	}
+	if left := silenceLimit - time.Since(s.lastMedia); left > 0 {
+		s.watch.Reset(left)
+		r.mu.Unlock()
+		return
+	}
+	r.lose()
+	r.mu.Unlock()
+	s.publication.Close(errSilent)
+}
+
+// describe fills in what the state says of the publisher.
+func (s *Session) describe(out *State) {
+	now := time.Now()
+	out.Publisher = &PublisherState{Protocol: s.publication.Protocol, Since: s.since.UTC()}
+	out.BackupConnected = s.publication.Room.Backup
+	if s.format == nil {
+		return
+	}
+	for _, t := range s.format.Tracks {
+		bps, units, _ := s.meters[t].rate(now)
+		out.Tracks = append(out.Tracks, trackState(t, bps, units))
+	}
+	out.Warnings = append(out.Warnings, s.warnings(now)...)
+}
+
+func (s *Session) warnings(now time.Time) (ws []Warning) {
+	video := s.format.Find(media.Video)
+	if video == nil {
+		ws = append(ws, Warning{"no_video", "No picture comes in."})
+	}
+	if s.format.Find(media.Audio) == nil {
+		ws = append(ws, Warning{"no_audio", "No sound comes in."})
+	}
+	if video != nil {
+		gop := s.longest
+		if !s.lastKey.IsZero() {
+			gop = max(gop, now.Sub(s.lastKey))
+		}
+		if gop > longGOP {
+			ws = append(ws, Warning{"long_gop", fmt.Sprintf(
+				"Key frames are %.0f s apart; set the encoder's key frame interval to 2 s.", gop.Seconds())})
+		}
+		if s.reordered {
+			ws = append(ws, Warning{"b_frames", "The encoder sends B-frames; without them the delay is shorter."})
+		}
+	}
+	return ws
+}
