@@ -148,6 +148,7 @@ func (s *Service) Register(mux *http.ServeMux) error {
 	for _, c := range s.calls() {
 		s.mount(api, c)
 	}
+	settleNulls(api.OpenAPI().Components.Schemas)
 	document, err := json.Marshal(api.OpenAPI())
 	if err != nil {
 		return fmt.Errorf("write the OpenAPI document: %w", err)

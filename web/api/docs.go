@@ -228,6 +228,12 @@ func typeName(s *huma.Schema) string {
 	switch {
 	case s.Ref != "":
 		name = strings.TrimPrefix(s.Ref, "#/components/schemas/")
+	case len(s.OneOf) > 0:
+		words := make([]string, len(s.OneOf))
+		for i, one := range s.OneOf {
+			words[i] = typeName(one)
+		}
+		return strings.Join(words, " | ")
 	case s.Type == huma.TypeArray:
 		name = "list of " + typeName(s.Items)
 	case s.Type == "":

@@ -1,9 +1,11 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -186,6 +188,24 @@ func TestTheDocumentIsTheSameEachTime(t *testing.T) {
 	}
 	if string(first) != string(second) {
 		t.Error("two documents differ: generated clients would change without reason")
+	}
+}
+
+func TestTheFrontEndsCopyOfTheDocumentIsFresh(t *testing.T) {
+	want, err := api.OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	have, err := os.ReadFile("../app/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, have); err != nil {
+		t.Fatal(err)
+	}
+	if compact.String() != string(want) {
+		t.Error("web/app/openapi.json is not what the code says; run make generate")
 	}
 }
 

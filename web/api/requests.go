@@ -14,12 +14,12 @@ type RoomFields struct {
 	RoomAccessCode        *string        `json:"room_access_code,omitempty" nullable:"true" minLength:"1" maxLength:"64" doc:"Needs the scope rooms:secrets"`
 	ParticipantAccessCode *string        `json:"participant_access_code,omitempty" nullable:"true" minLength:"1" maxLength:"64" doc:"Needs the scope rooms:secrets"`
 	ModeratorAccessCode   *string        `json:"moderator_access_code,omitempty" nullable:"true" minLength:"1" maxLength:"64" doc:"Needs the scope rooms:secrets"`
-	Features              *FeatureFields `json:"room_features,omitempty"`
+	Features              *FeatureFields `json:"room_features,omitempty" null:"true"`
 	Metadata              map[string]any `json:"room_metadata,omitempty" doc:"At most 64 KiB and 128 keys; strings, numbers, booleans or null, nothing nested"`
-	Limits                *rooms.Limits  `json:"limits,omitempty"`
+	Limits                *rooms.Limits  `json:"limits,omitempty" null:"true"`
 	SubscriptionID        *string        `json:"subscription_id,omitempty" nullable:"true"`
 	StartsAt              *time.Time     `json:"starts_at,omitempty" nullable:"true"`
-	PullSource            *PullFields    `json:"pull_source,omitempty" doc:"live and simulcast: an RTSP camera; null for none"`
+	PullSource            *PullFields    `json:"pull_source,omitempty" null:"true" doc:"live and simulcast: an RTSP camera; null for none"`
 }
 
 // RoomCreate is the body that makes a room.
@@ -89,7 +89,7 @@ type CustomerPatch struct {
 type SubscriptionFields struct {
 	CustomerID *string                   `json:"customer_id,omitempty" nullable:"true"`
 	Status     string                    `json:"status,omitempty" enum:"active,suspended,canceled" default:"active"`
-	Limits     *rooms.SubscriptionLimits `json:"limits,omitempty"`
+	Limits     *rooms.SubscriptionLimits `json:"limits,omitempty" null:"true"`
 	Quotas     map[string]any            `json:"quotas,omitempty"`
 	StartsAt   *time.Time                `json:"starts_at,omitempty" nullable:"true"`
 	EndsAt     *time.Time                `json:"ends_at,omitempty" nullable:"true"`

@@ -15,7 +15,7 @@ function joined(session: string, expiresInMs = hour): JoinAnswer {
     admission: "admitted",
     room: { id: "r1", room_name: "Demo", room_type: "meet", room_description: "", status: "active", starts_at: null, features: {} },
     stream: null,
-    endpoints: {},
+    endpoints: { signaling: "ws://localhost/ws" },
     ice_servers: [],
   } as JoinAnswer;
 }
