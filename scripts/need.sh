@@ -11,19 +11,23 @@ mkdir -p .tools
 say() { echo "==> $*"; }
 die() { echo "make: $*" >&2; exit 1; }
 
-as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"
-  elif command -v sudo >/dev/null; then sudo --preserve-env=DEBIAN_FRONTEND "$@"
-  else die "this needs root: run '$*' yourself, or install sudo"; fi
-}
+root=()
+[ "$(id -u)" = 0 ] || root=(sudo)
 
-apt_get() { DEBIAN_FRONTEND=noninteractive as_root apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1; }
+apt_get() {
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1
+}
 
 # apt WHY PACKAGE...: installs packages; the lists are fetched when that is needed.
 apt() {
   local why=$1 try; shift
   command -v apt-get >/dev/null || die "please install $* ($why); this machine has no apt-get"
   say "Installing $* with apt-get: $why"
+  if [ ${#root[@]} -gt 0 ]; then
+    command -v sudo >/dev/null || die "please install $* as root; this user cannot, there is no sudo"
+    sudo -v || die "please install $* as root; sudo refuses"
+  fi
   for try in 1 2 3; do
     if [ "$try" -gt 1 ] || ! apt-cache show --no-all-versions "$@" >/dev/null 2>&1; then apt_get update || true; fi
     if apt_get install --no-install-recommends "$@"; then return; fi
