@@ -1,0 +1,62 @@
+import { test as base, expect, type BrowserContextOptions, type Page } from "@playwright/test";
+import { Guard } from "./guard.ts";
+import { keepConnections } from "./media.ts";
+import { Publisher } from "./publisher.ts";
+import { Server } from "./server.ts";
+import type { Room } from "./api.ts";
+
+interface Fixtures {
+  /** What pages may not do; looked at when the test is over. */
+  guard: Guard;
+  /** Opens a browser of its own for one more person. */
+  person: (options?: BrowserContextOptions) => Promise<Page>;
+  /** Starts an encoder for a room; it ends with the test. */
+  publish: (room: Room, picture?: string, sound?: string) => Publisher;
+}
+
+/** Playwright's test with a running server, and people who come to it. */
+export const test = base.extend<Fixtures, { server: Server }>({
+  server: [
+    // Playwright reads a fixture's needs from its first parameter.
+    // eslint-disable-next-line no-empty-pattern
+    async ({}, use) => {
+      const server = await Server.start();
+      await use(server);
+      await server.end();
+    },
+    { scope: "worker" },
+  ],
+  guard: async ({ server }, use) => {
+    const guard = new Guard(server.url);
+    await use(guard);
+    expect(guard.faults, "what no page may do").toEqual([]);
+  },
+  person: async ({ browser, guard, server }, use) => {
+    const contexts: { close(): Promise<void> }[] = [];
+    await use(async (options = {}) => {
+      const context = await browser.newContext({
+        baseURL: server.url,
+        permissions: ["camera", "microphone", "clipboard-read", "clipboard-write"],
+        ...options,
+      });
+      contexts.push(context);
+      const page = await context.newPage();
+      await keepConnections(page);
+      guard.watch(page);
+      return page;
+    });
+    for (const context of contexts) await context.close();
+  },
+  publish: async ({ browserName }, use) => {
+    void browserName;
+    const publishers: Publisher[] = [];
+    await use((room, picture, sound) => {
+      const publisher = new Publisher(room, picture, sound);
+      publishers.push(publisher);
+      return publisher;
+    });
+    for (const publisher of publishers) await publisher.stop();
+  },
+});
+
+export { expect };
