@@ -71,6 +71,9 @@ func (e *events) watch(fn func(Event)) (cancel func()) {
 
 // emit delivers the events, or leaves them to the goroutine that is delivering.
 func (e *events) emit(list ...Event) {
+	if len(list) == 0 {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now().UTC()

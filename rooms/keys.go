@@ -126,3 +126,10 @@ func validID(s string) bool {
 	}
 	return true
 }
+
+const (
+	// sessionLife is how long a session is good for without a refresh.
+	sessionLife = time.Hour
+	// sessionReach is how long after its join a session can be refreshed.
+	sessionReach = 24 * time.Hour
+)

@@ -44,13 +44,11 @@ type Reader interface {
 
 	JoinTokenBySum(ctx context.Context, sum Sum) (JoinToken, error)
 	JoinTokens(ctx context.Context, roomID string, q ListQuery) ([]JoinToken, error)
-	// DeletedJoinTokens returns which of the ids are no tokens of the room.
-	DeletedJoinTokens(ctx context.Context, roomID string, ids []string) ([]string, error)
 
 	// Bans returns the room's bans, newest first.
 	Bans(ctx context.Context, roomID string) ([]Ban, error)
-	// EndedSessions returns the participants of a room whose sessions were
-	// ended one by one and could otherwise still be refreshed at now.
+	// EndedSessions returns the participants and deleted join tokens of a room
+	// whose sessions were ended and could otherwise still be refreshed at now.
 	EndedSessions(ctx context.Context, roomID string, now time.Time) ([]string, error)
 
 	// Answer returns the kept answer for an idempotency scope, live at now.
@@ -72,7 +70,8 @@ type Writer interface {
 	// EndSessions raises the session epoch of the room, or of all rooms that
 	// name the subscription or the customer; empty ids select nothing.
 	EndSessions(ctx context.Context, roomID, subscriptionID, customerID string) error
-	// SetRoomsCustomer gives the rooms of a subscription its customer.
+	// SetRoomsCustomer gives the rooms of a subscription its customer, which is
+	// a change of each (their revisions rise).
 	SetRoomsCustomer(ctx context.Context, subscriptionID string, customerID *string) error
 	// SetRun stores the run of a room; ending one deletes the bans that hold
 	// for it, starting one gives it the bans that wait for the next.
@@ -92,7 +91,9 @@ type Writer interface {
 
 	CreateBan(ctx context.Context, b Ban) error
 	DeleteBan(ctx context.Context, roomID, id string) error
-	EndSession(ctx context.Context, roomID, participantID string, until time.Time) error
+	// EndSession ends the sessions of a participant, or of a join token, until
+	// none could be refreshed anyway.
+	EndSession(ctx context.Context, roomID, id string, until time.Time) error
 
 	CreateAnswer(ctx context.Context, a Answer) error
 	SetAPIKey(ctx context.Context, key Key, sum Sum) error
