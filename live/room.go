@@ -252,18 +252,17 @@ func (r *room) openShow() {
 		LowLatency: r.settings.Features.LowLatency,
 	})
 	r.packager.Store(p)
-	ctx, cancel := context.WithCancel(context.Background())
-	reader := r.stream.NewReader(ctx, media.ReaderLimits{})
-	var running sync.WaitGroup
-	running.Go(func() { r.pack(p, reader) })
-	running.Go(func() { tick(ctx, p) })
-	r.hub.shows.Add(1)
-	go func() {
-		defer r.hub.shows.Done()
-		running.Wait()
+	reader := r.stream.NewReader(context.Background(), media.ReaderLimits{})
+	r.endShow = reader.Finish
+	r.hub.shows.Go(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		var ticking sync.WaitGroup
+		ticking.Go(func() { tick(ctx, p) })
+		r.pack(p, reader)
+		cancel()
+		ticking.Wait()
 		p.End()
-	}()
-	r.endShow = cancel
+	})
 }
 
 // closeShow ends the packager, and with it the playlist.

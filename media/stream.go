@@ -171,6 +171,9 @@ type Reader struct {
 	lost    uint64
 	dropped uint64
 	closed  bool
+	// last is where the reader ends, if bounded.
+	bounded bool
+	last    uint64
 }
 
 // Read returns the next unit, waiting for it as long as it takes. lost is the
@@ -185,7 +188,7 @@ func (r *Reader) Read() (u *Unit, lost uint64, err error) {
 			return nil, 0, ErrClosed
 		}
 		r.catchUp()
-		for r.next != s.head {
+		for r.next != s.head && !r.passed() {
 			u = s.at(r.next).unit
 			r.next++
 			if r.waiting && !u.RandomAccess() {
@@ -198,7 +201,7 @@ func (r *Reader) Read() (u *Unit, lost uint64, err error) {
 			lost, r.lost, r.waiting = r.lost, 0, false
 			return u, lost, nil
 		}
-		if s.closed {
+		if s.closed || r.passed() {
 			return nil, 0, ErrClosed
 		}
 		s.wake.Wait()
@@ -233,6 +236,19 @@ func (r *Reader) Dropped() uint64 {
 	r.stream.mu.Lock()
 	defer r.stream.mu.Unlock()
 	return r.dropped
+}
+
+// passed reports whether the reader is at the end that Finish set.
+func (r *Reader) passed() bool { return r.bounded && r.next >= r.last }
+
+// Finish lets the reader end after what is in the stream now.
+func (r *Reader) Finish() {
+	r.stream.mu.Lock()
+	if !r.bounded {
+		r.bounded, r.last = true, r.stream.head
+	}
+	r.stream.mu.Unlock()
+	r.stream.wake.Broadcast()
 }
 
 // Close ends the reader; a Read that waits returns ErrClosed.
