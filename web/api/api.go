@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"roomcast/live"
 	"roomcast/rooms"
 	"roomcast/secret"
 )
@@ -69,8 +70,8 @@ type Keys interface {
 
 // Broadcasts is what the API needs of the hub.
 type Broadcasts interface {
-	State(roomID string) Broadcast
-	Brief(roomID string) BroadcastBrief
+	State(roomID string) live.State
+	Brief(roomID string) live.Brief
 	Cut(ctx context.Context, roomID string, hold time.Duration) error
 	Start(ctx context.Context, roomID string) error
 	Stop(ctx context.Context, roomID string) error

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"roomcast/live"
 	"roomcast/rooms"
 	"roomcast/secret"
 )
@@ -51,7 +52,7 @@ type JoinAnswer struct {
 	Name          string           `json:"name"`
 	Admission     string           `json:"admission" enum:"admitted,waiting"`
 	Room          rooms.PublicRoom `json:"room"`
-	Stream        *BroadcastBrief  `json:"stream" doc:"live and simulcast, else null"`
+	Stream        *live.Brief      `json:"stream" doc:"live and simulcast, else null"`
 	Endpoints     Endpoints        `json:"endpoints"`
 	ICEServers    []ICEServer      `json:"ice_servers" nullable:"false"`
 }

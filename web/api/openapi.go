@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"roomcast/live"
 	"roomcast/rooms"
 	"roomcast/web/problem"
 )
@@ -69,8 +70,23 @@ func newDocument() *huma.OpenAPI {
 	}
 }
 
+// schemaNames are types of other packages whose own names say too little in the API.
+var schemaNames = map[reflect.Type]string{
+	reflect.TypeFor[live.State]():          "Broadcast",
+	reflect.TypeFor[live.Brief]():          "BroadcastBrief",
+	reflect.TypeFor[live.PublisherState](): "BroadcastPublisher",
+	reflect.TypeFor[live.TrackState]():     "BroadcastTrack",
+	reflect.TypeFor[live.Warning]():        "BroadcastWarning",
+}
+
 // schemaName names lists after their items.
 func schemaName(t reflect.Type, hint string) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if name, ok := schemaNames[t]; ok {
+		return name
+	}
 	name := huma.DefaultSchemaNamer(t, hint)
 	if item, ok := strings.CutPrefix(name, "List"); ok && item != "" {
 		return item + "List"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"roomcast/live"
 	"roomcast/rooms"
 )
 
@@ -14,56 +15,12 @@ const (
 	maxHold     = 3600
 )
 
-// Broadcast is the state of a room's broadcast.
-type Broadcast struct {
-	State           string              `json:"state" enum:"waiting,preview,live,interrupted,ended"`
-	Publisher       *BroadcastPublisher `json:"publisher" doc:"Null while nobody publishes"`
-	BackupConnected bool                `json:"backup_connected"`
-	Tracks          []BroadcastTrack    `json:"tracks" nullable:"false"`
-	StartedAt       *time.Time          `json:"started_at"`
-	InterruptedAt   *time.Time          `json:"interrupted_at"`
-	Viewers         int                 `json:"viewers"`
-	BytesIn         int64               `json:"bytes_in"`
-	Warnings        []BroadcastWarning  `json:"warnings" nullable:"false"`
-}
-
-// BroadcastPublisher is who publishes, and by what.
-type BroadcastPublisher struct {
-	Protocol string    `json:"protocol" example:"rtmp"`
-	Since    time.Time `json:"since"`
-}
-
-// BroadcastTrack is one track of a broadcast.
-type BroadcastTrack struct {
-	Kind       string  `json:"kind" enum:"video,audio"`
-	Codec      string  `json:"codec"`
-	Width      int     `json:"width"`
-	Height     int     `json:"height"`
-	FrameRate  float64 `json:"frame_rate"`
-	SampleRate int     `json:"sample_rate"`
-	Channels   int     `json:"channels"`
-	BitrateBps int64   `json:"bitrate_bps"`
-}
-
-// BroadcastWarning is something about the source that spoils the broadcast.
-type BroadcastWarning struct {
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
-}
-
-// BroadcastBrief is what a viewer is told.
-type BroadcastBrief struct {
-	State     string     `json:"state" enum:"waiting,preview,live,interrupted,ended"`
-	StartedAt *time.Time `json:"started_at"`
-	Viewers   int        `json:"viewers"`
-}
-
 func (s *Service) streamCalls() []*call {
 	path := "/api/v1/rooms/{id}/stream"
 	act := func(name, summary, description string, do func(*visit) error) *call {
 		return &call{
 			id: name + "-stream", method: http.MethodPost, path: path + "/" + name, tag: tagStream, summary: summary, description: description,
-			access: byModerator, body: Nothing{}, bodyOptional: true, status: http.StatusOK, answer: Broadcast{},
+			access: byModerator, body: Nothing{}, bodyOptional: true, status: http.StatusOK, answer: live.State{},
 			codes: []string{rooms.CodeWrongRoomType, rooms.CodeNotReady}, handle: func(v *visit) (reply, error) {
 				if err := readFields(v.body).done(); err != nil {
 					return reply{}, err
@@ -84,7 +41,7 @@ func (s *Service) streamCalls() []*call {
 		{
 			id: "get-stream", method: http.MethodGet, path: path, tag: tagStream, summary: "The broadcast's state",
 			description: "waiting, then live (or preview until it is started), interrupted when the publisher has gone, live again within the reconnect window, else ended for 30 s.",
-			access:      byModerator, status: http.StatusOK, answer: Broadcast{}, codes: []string{rooms.CodeWrongRoomType},
+			access:      byModerator, status: http.StatusOK, answer: live.State{}, codes: []string{rooms.CodeWrongRoomType},
 			handle: func(v *visit) (reply, error) {
 				if err := v.broadcasting(); err != nil {
 					return reply{}, err

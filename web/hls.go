@@ -1,0 +1,286 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"roomcast/live/hls"
+	"roomcast/rooms"
+	"roomcast/web/problem"
+	"roomcast/web/request"
+)
+
+// HLS is what the media routes need of live.Hub.
+type HLS interface {
+	// Multivariant gives the one playlist that is a player's own.
+	Multivariant(ctx context.Context, roomID, player string) (hls.Blob, error)
+	// Playlist gives a media playlist; it waits, for a bounded time, until it holds what the query asks for.
+	Playlist(ctx context.Context, roomID, name string, q hls.Query) (hls.Blob, error)
+	// Object gives a segment, part or init segment.
+	Object(roomID, name string) (hls.Blob, error)
+}
+
+// Tickets is what the media routes need of rooms.Door.
+type Tickets interface {
+	// Ticket admits a playlist request; player is "" for the multivariant playlist.
+	Ticket(ctx context.Context, roomID, ticket, player string) (rooms.Grant, error)
+}
+
+const (
+	// playlistDeadline covers a blocking reload, which live bounds by three target durations of at most 10 s.
+	playlistDeadline = time.Minute
+	maxPlayerLength  = 32
+	maxObjectName    = 128
+	playlistSuffix   = ".m3u8"
+	multivariantName = "index.m3u8"
+	objectsElement   = "/o/"
+	hlsPrefix        = "/hls/"
+)
+
+// hlsRoutes serves media: playlists behind tickets, objects to everybody who knows their names.
+type hlsRoutes struct {
+	media   HLS
+	tickets Tickets
+	meter   *meter
+	log     *slog.Logger
+	lengths lengths
+}
+
+func (h *hlsRoutes) routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /hls/{room}/{ticket}/{name}", h.multivariant)
+	mux.HandleFunc("GET /hls/{room}/{ticket}/{player}/{name}", h.playlist)
+}
+
+func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
+	if r.PathValue("name") != multivariantName || r.PathValue("ticket") == objectsElement[1:2] {
+		// Objects that are there were served by serveObject, and do not come here.
+		h.refuse(w, r, noSuchObject)
+		return
+	}
+	deadline(w, playlistDeadline)
+	room := r.PathValue("room")
+	if _, err := h.tickets.Ticket(r.Context(), room, r.PathValue("ticket"), ""); err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	blob, err := h.media.Multivariant(r.Context(), room, newPlayer())
+	if err != nil {
+		h.refuseMedia(w, r, err)
+		return
+	}
+	writePlaylist(w, r, blob)
+}
+
+func (h *hlsRoutes) playlist(w http.ResponseWriter, r *http.Request) {
+	deadline(w, playlistDeadline)
+	room, player := r.PathValue("room"), r.PathValue("player")
+	name, ok := strings.CutSuffix(r.PathValue("name"), playlistSuffix)
+	if !ok || !fitPlayer(player) {
+		h.refuse(w, r, &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such playlist"})
+		return
+	}
+	query, err := ParsePlaylistQuery(r.URL.RawQuery)
+	if err != nil {
+		// rfc8216bis section 6.2.5.2 asks for 400.
+		allowAllOrigins(w)
+		_ = problem.WriteStatus(w, r, err, http.StatusBadRequest) // A refusal.
+		return
+	}
+	if _, err := h.tickets.Ticket(r.Context(), room, r.PathValue("ticket"), player); err != nil {
+		h.refuse(w, r, err)
+		return
+	}
+	blob, err := h.media.Playlist(r.Context(), room, name, query)
+	if err != nil {
+		h.refuseMedia(w, r, err)
+		return
+	}
+	writePlaylist(w, r, blob)
+}
+
+// refuse answers a refusal under its code's own status.
+func (h *hlsRoutes) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	h.refuseAs(w, r, err, 0)
+}
+
+// refuseMedia answers that there is no media, which is 503: players come again.
+func (h *hlsRoutes) refuseMedia(w http.ResponseWriter, r *http.Request, err error) {
+	status := 0
+	if rooms.CodeOf(err) == rooms.CodeNotReady {
+		status = http.StatusServiceUnavailable
+	}
+	h.refuseAs(w, r, err, status)
+}
+
+func (h *hlsRoutes) refuseAs(w http.ResponseWriter, r *http.Request, err error, status int) {
+	allowAllOrigins(w)
+	if ours := problem.WriteStatus(w, r, err, status); ours != nil {
+		h.log.Error("a media request failed", "request_id", request.From(r.Context()).ID, "error", ours.Error())
+	}
+}
+
+var (
+	anyOrigin         = []string{"*"}
+	noSniff           = []string{"nosniff"}
+	crossOrigin       = []string{"cross-origin"}
+	noStore           = []string{"no-store"}
+	immutableHour     = []string{"public, max-age=3600, immutable"}
+	typePlaylist      = []string{"application/vnd.apple.mpegurl"}
+	typeVideo         = []string{"video/mp4"}
+	typeAudio         = []string{"audio/mp4"}
+	gzipEncoding      = []string{"gzip"}
+	byEncoding        = []string{"Accept-Encoding"}
+	noSuchObject      = &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such media object, or not any more"}
+	playlistMediaType = typePlaylist[0]
+)
+
+func allowAllOrigins(w http.ResponseWriter) { w.Header()["Access-Control-Allow-Origin"] = anyOrigin }
+
+// writePlaylist sends a playlist; caches never keep one beyond what live says.
+func writePlaylist(w http.ResponseWriter, r *http.Request, blob hls.Blob) {
+	h := w.Header()
+	h["Access-Control-Allow-Origin"] = anyOrigin
+	h["Content-Type"] = mediaType(blob.ContentType)
+	h["Cache-Control"] = cacheControl(blob.MaxAge)
+	h["Cross-Origin-Resource-Policy"] = crossOrigin
+	body := blob.Body
+	if blob.Gzip != nil {
+		h["Vary"] = byEncoding
+		if acceptsGzip(r) {
+			h["Content-Encoding"] = gzipEncoding
+			body = blob.Gzip
+		}
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // The player may have gone; nothing is left to do.
+	}
+}
+
+// serveObject answers GET /hls/{room}/o/{name} and reports whether it did. What is not found, or is no plain object
+// request, is left to the multiplexer.
+func (h *hlsRoutes) serveObject(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	room, name, ok := objectOf(r.URL.Path)
+	if !ok {
+		return false
+	}
+	blob, err := h.media.Object(room, name)
+	if err != nil {
+		return false
+	}
+	header := w.Header()
+	header["Access-Control-Allow-Origin"] = anyOrigin
+	header["Content-Type"] = mediaType(blob.ContentType)
+	header["Cache-Control"] = cacheControl(blob.MaxAge)
+	header["X-Content-Type-Options"] = noSniff
+	header["Cross-Origin-Resource-Policy"] = crossOrigin
+	header["Content-Length"] = h.lengths.of(len(blob.Body))
+	h.meter.objects.Inc()
+	if r.Method == http.MethodHead {
+		return true
+	}
+	deadline(w, staticDeadline)
+	n, _ := w.Write(blob.Body) // The player may have gone; nothing is left to do.
+	h.meter.sent.Add(float64(n))
+	return true
+}
+
+// objectOf splits /hls/{room}/o/{name}.
+func objectOf(path string) (room, name string, ok bool) {
+	rest, ok := strings.CutPrefix(path, hlsPrefix)
+	if !ok {
+		return "", "", false
+	}
+	room, name, ok = strings.Cut(rest, objectsElement)
+	if !ok || room == "" || name == "" || len(name) > maxObjectName || strings.Contains(room, "/") || strings.Contains(name, "/") {
+		return "", "", false
+	}
+	return room, name, true
+}
+
+// ParsePlaylistQuery reads the delivery directives of LL-HLS (rfc8216bis section 6.2.5). Other parameters are
+// ignored, as players and caches add their own.
+func ParsePlaylistQuery(raw string) (hls.Query, error) {
+	var q hls.Query
+	if raw == "" {
+		return q, nil
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return q, &rooms.Error{Code: rooms.CodeValidationFailed, Detail: "the query is not well-formed"}
+	}
+	if q.MSN, err = directive(values, "_HLS_msn"); err != nil {
+		return hls.Query{}, err
+	}
+	if q.Part, err = directive(values, "_HLS_part"); err != nil {
+		return hls.Query{}, err
+	}
+	if values.Has("_HLS_part") && !values.Has("_HLS_msn") {
+		return hls.Query{}, &rooms.Error{Code: rooms.CodeValidationFailed, Detail: "_HLS_part needs _HLS_msn"}
+	}
+	q.WholeSegment = values.Has("_HLS_msn") && !values.Has("_HLS_part")
+	switch skip := values.Get("_HLS_skip"); skip {
+	case "":
+	case "YES", "v2":
+		q.Skip = true
+	default:
+		return hls.Query{}, &rooms.Error{Code: rooms.CodeValidationFailed, Detail: "_HLS_skip must be YES or v2"}
+	}
+	return q, nil
+}
+
+// directive reads a decimal integer of rfc8216bis section 4.2 that fits 31 bits.
+func directive(values url.Values, name string) (int, error) {
+	if !values.Has(name) {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(values.Get(name), 10, 31)
+	if err != nil || len(values[name]) > 1 {
+		return 0, &rooms.Error{Code: rooms.CodeValidationFailed, Detail: name + " must be one whole number"}
+	}
+	return int(n), nil
+}
+
+// newPlayer names one player of a ticket: each fetch of the multivariant playlist begins one.
+func newPlayer() string {
+	var b [9]byte
+	_, _ = rand.Read(b[:]) // Never returns an error (Go 1.24 and later).
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+func fitPlayer(s string) bool {
+	return s != "" && len(s) <= maxPlayerLength && request.FitID(s)
+}
+
+// mediaType and cacheControl give the header values that nearly every answer has without allocating.
+func mediaType(t string) []string {
+	switch t {
+	case playlistMediaType:
+		return typePlaylist
+	case typeVideo[0]:
+		return typeVideo
+	case typeAudio[0]:
+		return typeAudio
+	}
+	return []string{t}
+}
+
+func cacheControl(age time.Duration) []string {
+	switch age {
+	case 0:
+		return noStore
+	case time.Hour:
+		return immutableHour
+	}
+	return []string{"public, max-age=" + strconv.Itoa(int(age/time.Second))}
+}
