@@ -20,7 +20,9 @@ NPM := npm --no-audit --no-fund --no-update-notifier --loglevel=error
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
 GO_TEST  := CGO_ENABLED=1 go test -buildvcs=false -race
-APP_SOURCES := $(shell find $(APP) \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
+# What git ignores below it is generated, and no source.
+APP_SOURCES := $(shell find $(APP) \( -name node_modules -o -name dist -o -name paraglide -o -name project.inlang \) -prune \
+	-o -type f -not -name schema.gen.ts -print)
 
 .PHONY: help
 help: ## list what make can do
