@@ -15,11 +15,13 @@ E2E   := test/e2e
 # A Node that we had to install goes first; Go is often not on root's PATH.
 export PATH := $(TOOLS)/node/node_modules/.bin:$(PATH):/usr/local/go/bin
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+# git may refuse to tell root about another user's clone; the version is set below.
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 NPM := npm --no-audit --no-fund --no-update-notifier --loglevel=error
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$(VERSION)"
-GO_TEST  := CGO_ENABLED=1 go test -buildvcs=false -race
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+GO_TEST  := CGO_ENABLED=1 go test -race
 # What git ignores below it is generated, and no source.
 APP_SOURCES := $(shell find $(APP) \( -name node_modules -o -name dist -o -name paraglide -o -name project.inlang \) -prune \
 	-o -type f -not -name schema.gen.ts -print)
@@ -56,7 +58,7 @@ $(E2E)/node_modules/.installed: $(E2E)/package.json $(E2E)/package-lock.json | n
 .PHONY: generate
 generate: $(APP)/node_modules/.installed ## write the generated files anew: OpenAPI, TypeScript types
 	@go generate ./...
-	@go run -buildvcs=false ./cmd/roomcast openapi >$(APP)/openapi.json.new && mv $(APP)/openapi.json.new $(APP)/openapi.json
+	@go run ./cmd/roomcast openapi >$(APP)/openapi.json.new && mv $(APP)/openapi.json.new $(APP)/openapi.json
 	@cd $(APP) && $(NPM) run --silent generate
 
 # --- tests -------------------------------------------------------------------
@@ -78,7 +80,7 @@ e2e: build need-chromium need-ffmpeg $(E2E)/node_modules/.installed ## the brows
 
 .PHONY: check
 check: lint test-app ## the quick loop: lint and unit tests
-	@CGO_ENABLED=0 go test -buildvcs=false -short $$(go list ./... | grep -v '^roomcast/test')
+	@CGO_ENABLED=0 go test -short $$(go list ./... | grep -v '^roomcast/test')
 
 .PHONY: test-long
 test-long: build need-gcc need-ffmpeg need-chromium $(E2E)/node_modules/.installed ## the checks that take longer, and each fuzz test for a while
@@ -87,7 +89,7 @@ test-long: build need-gcc need-ffmpeg need-chromium $(E2E)/node_modules/.install
 
 .PHONY: bench
 bench: ## every Go benchmark
-	@CGO_ENABLED=0 go test -buildvcs=false -run '^$$' -bench . -benchmem ./...
+	@CGO_ENABLED=0 go test -run '^$$' -bench . -benchmem ./...
 
 # --- code --------------------------------------------------------------------
 
@@ -111,7 +113,7 @@ fmt: .tools/bin/golangci-lint ## format the Go code
 
 .tools/bin/golangci-lint: tools/go.mod tools/go.sum
 	@echo "Building golangci-lint (minutes, once)"
-	@mkdir -p .tools/bin && cd tools && CGO_ENABLED=0 go build -buildvcs=false -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@mkdir -p .tools/bin && cd tools && CGO_ENABLED=0 go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@touch $@
 
 .PHONY: clean
