@@ -4,16 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"time"
+	"net/url"
 
 	"roomcast/configs"
+	"roomcast/live"
+	"roomcast/rooms"
+	"roomcast/rooms/sqlstore"
+	"roomcast/web"
+	"roomcast/web/api"
+	"roomcast/web/app"
+	"roomcast/web/tlscert"
 )
-
-// shutdownGrace bounds how long requests in flight are waited for.
-const shutdownGrace = 10 * time.Second
 
 // serveCommand is "roomcast serve".
 type serveCommand struct{ settings }
@@ -24,33 +28,136 @@ func (c *serveCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	return serve(p.ctx, config, newLogger(p, config.Log))
+	return serve(p.ctx, config, newLogger(p, config.Log), p.stdout)
 }
 
-// serve runs the server until ctx ends, then lets requests in flight finish.
-func serve(ctx context.Context, config configs.Config, log *slog.Logger) error {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", config.HTTP.Address.String())
+// serve wires the house by hand and runs it until ctx ends. Everything that
+// listens is bound before the HTTP door opens, so that an answer from it means
+// that all are up. On the way down the doors close first, then what is behind
+// them, the store last.
+func serve(ctx context.Context, config configs.Config, log *slog.Logger, out io.Writer) (failure error) {
+	store, err := sqlstore.Open(ctx, config.DataDir, log)
 	if err != nil {
-		return fmt.Errorf("open http.address: %w", err)
+		return err
 	}
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	log.Info("listening", "listener", "http", "address", listener.Addr().String())
+	defer func() { failure = errors.Join(failure, store.Close()) }()
+	keys, err := rooms.LoadKeys(ctx, store)
+	if err != nil {
+		return err
+	}
+	registry := rooms.NewRegistry(rooms.RegistryOptions{Store: store, ServerLimits: rooms.Limits(config.Limits), Keys: keys, Log: log})
+	door := rooms.NewDoor(rooms.DoorOptions{Registry: registry, Store: store, Keys: keys, Log: log})
+	apiKeys := rooms.NewAPIKeys(store)
+	if !config.AdminKey.IsZero() {
+		if _, _, err := apiKeys.EnsureAdminKey(ctx, config.AdminKey); err != nil {
+			return err
+		}
+	}
+	hub := live.NewHub(live.Options{Runs: door, Viewers: door.Viewers, Log: log})
+	defer registry.Watch(hub.RoomEvent)()
+
+	certificates, err := certificateSource(config, log)
+	if err != nil {
+		return err
+	}
+	inside := newParts(context.WithoutCancel(ctx)) // ends after the HTTP door has closed
+	defer func() { failure = errors.Join(failure, inside.end()) }()
+	listeners, err := publishers(ctx, config, certificates, inside, door, hub, log)
+	if err != nil {
+		return err
+	}
+	media, err := meetings(config, log)
+	if err != nil {
+		return err
+	}
+	if media != nil {
+		defer func() { failure = errors.Join(failure, media.Close()) }()
+	}
+	if certificates != nil {
+		if err := challenges(ctx, config, certificates, inside, log); err != nil {
+			return err
+		}
+	}
+	inside.start("keep the time of the rooms", door.Run)
+	inside.start("run the broadcasts", hub.Run)
+
+	server, err := httpDoor(ctx, config, certificates, doorParts{
+		store: store, registry: registry, door: door, keys: apiKeys, hub: hub, listeners: listeners, log: log,
+	})
+	if err != nil {
+		return err
+	}
+	outside := newParts(ctx)
+	defer context.AfterFunc(inside.ctx, outside.cancel)()
+	outside.start("serve HTTP", server.Run)
 	select {
-	case err := <-ended:
-		return fmt.Errorf("serve http: %w", err)
-	case <-ctx.Done():
+	case <-server.Ready():
+		if err := greet(ctx, config, apiKeys, server, out); err != nil {
+			return errors.Join(err, outside.end())
+		}
+		<-outside.ctx.Done()
+	case <-outside.ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
-	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
-		return fmt.Errorf("shut down http: %w", err)
+	return outside.end()
+}
+
+// greet tells the operator where to go on, and the key that this start made.
+// It is made only now, when nothing can keep it from being shown any more.
+func greet(ctx context.Context, config configs.Config, keys *rooms.APIKeys, server *web.Server, out io.Writer) error {
+	generated, _, err := keys.EnsureAdminKey(ctx, config.AdminKey)
+	if err != nil {
+		return err
 	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve http: %w", err)
+	port := 0
+	if a, ok := server.Addr().(*net.TCPAddr); ok {
+		port = a.Port
 	}
-	return nil
+	return welcome(out, baseURL(config, port), generated)
+}
+
+// doorParts are what the HTTP door opens on.
+type doorParts struct {
+	store     *sqlstore.Store
+	registry  *rooms.Registry
+	door      *rooms.Door
+	keys      *rooms.APIKeys
+	hub       *live.Hub
+	listeners api.Listeners
+	log       *slog.Logger
+}
+
+type noStage struct{}
+
+func (noStage) Publishing(string, string) api.Publishing             { return api.Publishing{} }
+func (noStage) Mute(context.Context, string, string, []string) error { return nil }
+
+// httpDoor composes API, pages, playlists and sockets.
+func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source, p doorParts) (*web.Server, error) {
+	var public *url.URL
+	if config.PublicURL != "" {
+		var err error
+		if public, err = url.Parse(config.PublicURL); err != nil {
+			return nil, fmt.Errorf("read public_url: %w", err)
+		}
+	}
+	handler, err := web.New(ctx, web.Options{
+		API: api.Options{
+			Registry: p.registry, Door: p.door, Keys: p.keys, Vault: p.store, Broadcasts: p.hub, Stage: noStage{},
+			Listeners: func() api.Listeners { return p.listeners },
+		},
+		App: app.FS(), HLS: p.hub, Tickets: p.door,
+		PublicURL: public, TrustedProxies: config.TrustedProxies,
+		Census: web.NewCensus(web.Counted{Rooms: p.registry, Seats: p.door, Media: p.hub}),
+		Log:    p.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	options := web.ServerOptions{
+		HTTPAddress: config.HTTP.Address.String(), MetricsAddress: config.Metrics.Address.String(), Handler: handler, Log: p.log,
+	}
+	if source != nil {
+		options.TLS = source.Config("h2", "http/1.1")
+	}
+	return web.NewServer(options), nil
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"roomcast/configs"
+	"roomcast/ingest/rtmp"
+	"roomcast/live"
+	"roomcast/sfu"
+	"roomcast/web/api"
+	"roomcast/web/tlscert"
+)
+
+// certificateSource is nil when TLS is off.
+func certificateSource(config configs.Config, log *slog.Logger) (*tlscert.Source, error) {
+	if !config.TLS.On() {
+		return nil, nil //nolint:nilnil // off is not an error
+	}
+	return tlscert.New(tlscert.Options{
+		CertFile: config.TLS.CertFile, KeyFile: config.TLS.KeyFile,
+		Domains: config.TLS.Domains, Directory: config.TLS.ACMEDirectory, CAFile: config.TLS.ACMECA,
+		StorageDir:    filepath.Join(config.DataDir, "certificates"),
+		ChallengePort: config.TLS.ChallengeAddress.Port(), HTTPSPort: config.HTTP.Address.Port(), Log: log,
+	})
+}
+
+// challenges keeps certificates fresh and opens the port for ACME's plain-HTTP
+// challenges, which sends everything else to HTTPS.
+func challenges(ctx context.Context, config configs.Config, source *tlscert.Source, inside *parts, log *slog.Logger) error {
+	inside.start("keep certificates", source.Run)
+	if len(config.TLS.Domains) == 0 || !config.TLS.ChallengeAddress.On() {
+		return nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", config.TLS.ChallengeAddress.String())
+	if err != nil {
+		return fmt.Errorf("open tls.challenge_address: %w", err)
+	}
+	inside.start("answer ACME challenges", func(ctx context.Context) error { return servePlain(ctx, listener, source.Challenge(), log) })
+	return nil
+}
+
+// servePlain serves short answers until ctx ends.
+func servePlain(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	server := &http.Server{
+		Handler: h, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })() // nothing here is worth waiting for
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// publishers opens the doors for encoders.
+func publishers(ctx context.Context, config configs.Config, source *tlscert.Source, inside *parts, door rtmp.Door, hub *live.Hub, log *slog.Logger) (api.Listeners, error) {
+	var open api.Listeners
+	begin := func(o rtmp.Options, port *int) error {
+		o.Door, o.Hub, o.Log = door, hub, log
+		server := rtmp.NewServer(o)
+		if err := server.Listen(ctx); err != nil {
+			return err
+		}
+		if a, ok := server.Addr().(*net.TCPAddr); ok {
+			*port = a.Port
+		}
+		inside.start("take RTMP publishers", server.Run)
+		return nil
+	}
+	if config.RTMP.Address.On() {
+		if err := begin(rtmp.Options{Address: config.RTMP.Address.String()}, &open.RTMPPort); err != nil {
+			return open, err
+		}
+	}
+	if source != nil && config.RTMPS.Address.On() {
+		if err := begin(rtmp.Options{Address: config.RTMPS.Address.String(), TLS: source.Config()}, &open.RTMPSPort); err != nil {
+			return open, err
+		}
+	}
+	return open, nil
+}
+
+// meetings opens the port of meeting media; nil when it is off.
+func meetings(config configs.Config, log *slog.Logger) (*sfu.SFU, error) {
+	if !config.WebRTC.Address.On() {
+		return nil, nil //nolint:nilnil // off is not an error
+	}
+	ips := make([]string, len(config.WebRTC.PublicIPs))
+	for i, ip := range config.WebRTC.PublicIPs {
+		ips[i] = ip.String()
+	}
+	address := config.WebRTC.Address.String()
+	media, err := sfu.New(sfu.Options{UDPAddress: address, TCPAddress: address, PublicIPs: ips, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("open webrtc.address: %w", err)
+	}
+	return media, nil
+}
