@@ -45,7 +45,7 @@ type Warning struct {
 
 // Brief is the state in the answer to a join.
 type Brief struct {
-	State     Phase      `json:"state"`
+	State     Phase      `json:"state" enum:"waiting,preview,live,interrupted,ended"`
 	StartedAt *time.Time `json:"started_at"`
 	Viewers   int        `json:"viewers"`
 }

@@ -81,11 +81,7 @@ func (a reply) keep() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(kept{Location: a.location, ETag: a.etag, Body: body})
-	if err != nil {
-		return nil, fmt.Errorf("keep an answer: %w", err)
-	}
-	return raw, nil
+	return render(kept{Location: a.location, ETag: a.etag, Body: body})
 }
 
 func keptReply(raw []byte) (reply, error) {

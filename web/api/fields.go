@@ -10,6 +10,9 @@ import (
 	"roomcast/secret"
 )
 
+// maxFaults bounds the answer to a body made of faults.
+const maxFaults = 50
+
 // fields reads the small bodies that are the API's own (door, join, mute ...) field by field: what is not asked for
 // is unknown, and refused by name.
 type fields struct {
@@ -107,7 +110,7 @@ func (f *fields) done() error {
 		}
 	}
 	slices.Sort(unknown)
-	for _, name := range unknown {
+	for _, name := range unknown[:min(len(unknown), maxFaults)] {
 		f.faults = append(f.faults, rooms.Fault{Pointer: pointer(name), Code: rooms.CodeUnknownField, Detail: "there is no such field here"})
 	}
 	if len(f.faults) == 0 {

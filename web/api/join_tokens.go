@@ -24,7 +24,7 @@ type JoinToken struct {
 // JoinTokenCreate is the body of a minting.
 type JoinTokenCreate struct {
 	Name       *string    `json:"name,omitempty" nullable:"true" maxLength:"64"`
-	Role       string     `json:"role" enum:"moderator,participant"`
+	Role       string     `json:"role,omitempty" enum:"moderator,participant" default:"participant"`
 	ExternalID *string    `json:"external_id,omitempty" nullable:"true"`
 	ExpiresAt  *time.Time `json:"expires_at,omitempty" nullable:"true"`
 	MaxUses    *int64     `json:"max_uses,omitempty" nullable:"true" minimum:"1"`

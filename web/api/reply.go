@@ -40,14 +40,14 @@ func (a reply) write(v *visit) error {
 	}
 	h.Set("Content-Type", "application/json")
 	v.w.WriteHeader(v.call.status)
-	_, _ = v.w.Write(body) // The caller may have gone; nothing is left to do.
+	_, _ = v.w.Write(append(body, '\n')) // The caller may have gone; nothing is left to do.
 	return nil
 }
 
 // render writes JSON without escaping <, > and &: it is never put into HTML.
 func render(body any) ([]byte, error) {
 	if raw, ok := body.(json.RawMessage); ok {
-		return raw, nil
+		return bytes.Clone(raw), nil
 	}
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
@@ -55,7 +55,7 @@ func render(body any) ([]byte, error) {
 	if err := encoder.Encode(body); err != nil {
 		return nil, fmt.Errorf("render answer: %w", err)
 	}
-	return b.Bytes(), nil
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
 // matches reads If-None-Match: a list of tags compared weakly, or * (RFC 9110 section 13.1.2).
