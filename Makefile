@@ -42,7 +42,7 @@ build: $(STAMP)/app ## leave bin/roomcast, the front end inside
 
 $(STAMP)/app: $(APP)/node_modules/.installed $(APP_SOURCES)
 	@echo "Building the front end"
-	@cd $(APP) && $(NPM) run --silent build -- --logLevel warn
+	@cd $(APP) && $(NPM) run --silent build -- --logLevel error
 	@mkdir -p $(STAMP) && touch $(APP)/dist/.gitkeep $@
 
 $(APP)/node_modules/.installed: $(APP)/package.json $(APP)/package-lock.json | need-node
