@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"roomcast/rooms"
@@ -117,29 +119,34 @@ func (c *demoClient) call(ctx context.Context, method, path string, body, answer
 	return nil
 }
 
-// demoKeys lets one key more in, which only this process knows and keeps
-// nowhere: "serve --demo" makes its rooms by the API, through the same checks as
-// everybody, without asking the operator for a key.
+// demoKeys lets one key more in while demo runs, which only this process knows
+// and keeps nowhere: "serve --demo" makes its rooms by the API, through the same
+// checks as everybody, without asking the operator for a key.
 type demoKeys struct {
 	api.Keys
-	key secret.Text
+	key   secret.Text
+	valid atomic.Bool
 }
 
-func newDemoKeys(keys api.Keys) demoKeys {
-	return demoKeys{Keys: keys, key: secret.New("demo-" + rand.Text())}
+func newDemoKeys(keys api.Keys) *demoKeys {
+	return &demoKeys{Keys: keys, key: secret.New("demo-" + rand.Text())}
 }
 
 // Check implements api.Keys.
-func (k demoKeys) Check(ctx context.Context, presented secret.Text) (rooms.Key, error) {
-	if k.key.Equal(presented.Reveal()) {
+func (k *demoKeys) Check(ctx context.Context, presented secret.Text) (rooms.Key, error) {
+	if k.valid.Load() && k.key.Equal(presented.Reveal()) {
 		return rooms.Key{ID: "demo", Scopes: []string{rooms.ScopeAll}}, nil
 	}
 	return k.Keys.Check(ctx, presented)
 }
 
-// client calls handler directly, as if requests came to base.
-func (k demoKeys) client(handler http.Handler, base string) *demoClient {
-	return &demoClient{base: base, key: k.key, http: &http.Client{Transport: inProcess{handler}}}
+// demo makes and prints the rooms. It asks handler directly, as if requests came
+// to base.
+func (k *demoKeys) demo(ctx context.Context, handler http.Handler, base string, w io.Writer) error {
+	k.valid.Store(true)
+	defer k.valid.Store(false)
+	client := &demoClient{base: base, key: k.key, http: &http.Client{Transport: inProcess{handler}}}
+	return client.run(ctx, w)
 }
 
 // inProcess is an http.RoundTripper that asks a handler. No listener's address,
@@ -150,6 +157,9 @@ type inProcess struct{ handler http.Handler }
 func (t inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.RemoteAddr, r.RequestURI, r.Host = "127.0.0.1:0", r.URL.RequestURI(), r.URL.Host
+	if r.URL.Scheme == "https" {
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true}
+	}
 	w := &answer{header: http.Header{}, status: http.StatusOK}
 	t.handler.ServeHTTP(w, r)
 	return &http.Response{

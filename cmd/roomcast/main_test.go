@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -173,21 +174,31 @@ func (noKeys) Check(context.Context, secret.Text) (rooms.Key, error) {
 	return rooms.Key{}, &rooms.Error{Code: rooms.CodeUnauthorized}
 }
 
-func TestTheDemoOfServeUsesAKeyOfItsOwn(t *testing.T) {
+func TestTheDemoOfServeUsesAKeyOfItsOwnThatIsSpentThen(t *testing.T) {
 	keys, others := newDemoKeys(noKeys{}), newDemoKeys(noKeys{})
-	if _, err := keys.Check(t.Context(), others.key); rooms.CodeOf(err) != rooms.CodeUnauthorized {
-		t.Errorf("another key: %v", err)
-	}
-	if k, err := keys.Check(t.Context(), keys.key); err != nil || !k.Has(rooms.ScopeAll) {
-		t.Errorf("its own key: %+v %v", k, err)
+	refused := func(key secret.Text) bool {
+		_, err := keys.Check(t.Context(), key)
+		return rooms.CodeOf(err) == rooms.CodeUnauthorized
 	}
 	handler, made := fakeAPI(t, keys.key.Reveal())
+	checked := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if refused(keys.key) || !refused(others.key) || !refused(secret.New("")) || r.TLS == nil {
+			t.Error("its key is not let in, or another one is, or the scheme is lost")
+		}
+		handler.ServeHTTP(w, r)
+	})
+	if !refused(keys.key) {
+		t.Error("its key is let in before it is needed")
+	}
 	var out bytes.Buffer
-	if err := keys.client(handler, "https://rooms.example.com").run(t.Context(), &out); err != nil {
+	if err := keys.demo(t.Context(), checked, "https://rooms.example.com", &out); err != nil {
 		t.Fatal(err)
 	}
 	if len(*made) != len(demoRooms) || !strings.Contains(out.String(), "http://rooms.example.com/join/p-meet") {
 		t.Errorf("made %v\n%s", *made, out.String())
+	}
+	if !refused(keys.key) {
+		t.Error("its key is let in for ever")
 	}
 }
 
@@ -211,7 +222,7 @@ func TestTheWelcomeShowsAMadeKeyOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			if err := welcome(&out, baseURL(config, c.port), secret.New(c.made)); err != nil {
+			if err := welcome(&out, baseURL(config, &net.TCPAddr{Port: c.port}), secret.New(c.made)); err != nil {
 				t.Fatal(err)
 			}
 			if text := out.String(); !strings.Contains(text, c.want) || strings.Contains(text, "Admin key  ") != (c.made != "") || !strings.Contains(text, c.made) {

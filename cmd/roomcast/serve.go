@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
+	"net/http"
 	"net/url"
 
 	"roomcast/configs"
@@ -20,7 +20,10 @@ import (
 )
 
 // serveCommand is "roomcast serve".
-type serveCommand struct{ settings }
+type serveCommand struct {
+	settings
+	Demo bool `help:"Make one room of each type, unless they are there, and print how to use them."`
+}
 
 // Run implements the command.
 func (c *serveCommand) Run(p *process) error {
@@ -28,14 +31,14 @@ func (c *serveCommand) Run(p *process) error {
 	if err != nil {
 		return err
 	}
-	return serve(p.ctx, config, newLogger(p, config.Log), p.stdout)
+	return serve(p.ctx, config, c.Demo, newLogger(p, config.Log), p.stdout)
 }
 
 // serve wires the house by hand and runs it until ctx ends. Everything that
 // listens is bound before the HTTP door opens, so that an answer from it means
 // that all are up. On the way down the doors close first, then what is behind
 // them, the store last.
-func serve(ctx context.Context, config configs.Config, log *slog.Logger, out io.Writer) (failure error) {
+func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logger, out io.Writer) (failure error) {
 	store, err := sqlstore.Open(ctx, config.DataDir, log)
 	if err != nil {
 		return err
@@ -81,8 +84,9 @@ func serve(ctx context.Context, config configs.Config, log *slog.Logger, out io.
 	inside.start("keep the time of the rooms", door.Run)
 	inside.start("run the broadcasts", hub.Run)
 
-	server, err := httpDoor(ctx, config, certificates, doorParts{
-		store: store, registry: registry, door: door, keys: apiKeys, hub: hub, listeners: listeners, log: log,
+	admin := newDemoKeys(apiKeys)
+	server, handler, err := httpDoor(ctx, config, certificates, doorParts{
+		store: store, registry: registry, door: door, keys: admin, hub: hub, listeners: listeners, log: log,
 	})
 	if err != nil {
 		return err
@@ -92,7 +96,12 @@ func serve(ctx context.Context, config configs.Config, log *slog.Logger, out io.
 	outside.start("serve HTTP", server.Run)
 	select {
 	case <-server.Ready():
-		if err := greet(ctx, config, apiKeys, server, out); err != nil {
+		base := baseURL(config, server.Addr())
+		err := greet(ctx, config, apiKeys, base, out)
+		if err == nil && demo {
+			err = admin.demo(ctx, handler, base, out)
+		}
+		if err != nil {
 			return errors.Join(err, outside.end())
 		}
 		<-outside.ctx.Done()
@@ -103,16 +112,12 @@ func serve(ctx context.Context, config configs.Config, log *slog.Logger, out io.
 
 // greet tells the operator where to go on, and the key that this start made.
 // It is made only now, when nothing can keep it from being shown any more.
-func greet(ctx context.Context, config configs.Config, keys *rooms.APIKeys, server *web.Server, out io.Writer) error {
+func greet(ctx context.Context, config configs.Config, keys *rooms.APIKeys, base string, out io.Writer) error {
 	generated, _, err := keys.EnsureAdminKey(ctx, config.AdminKey)
 	if err != nil {
 		return err
 	}
-	port := 0
-	if a, ok := server.Addr().(*net.TCPAddr); ok {
-		port = a.Port
-	}
-	return welcome(out, baseURL(config, port), generated)
+	return welcome(out, base, generated)
 }
 
 // doorParts are what the HTTP door opens on.
@@ -120,7 +125,7 @@ type doorParts struct {
 	store     *sqlstore.Store
 	registry  *rooms.Registry
 	door      *rooms.Door
-	keys      *rooms.APIKeys
+	keys      api.Keys
 	hub       *live.Hub
 	listeners api.Listeners
 	log       *slog.Logger
@@ -132,12 +137,12 @@ func (noStage) Publishing(string, string) api.Publishing             { return ap
 func (noStage) Mute(context.Context, string, string, []string) error { return nil }
 
 // httpDoor composes API, pages, playlists and sockets.
-func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source, p doorParts) (*web.Server, error) {
+func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source, p doorParts) (*web.Server, http.Handler, error) {
 	var public *url.URL
 	if config.PublicURL != "" {
 		var err error
 		if public, err = url.Parse(config.PublicURL); err != nil {
-			return nil, fmt.Errorf("read public_url: %w", err)
+			return nil, nil, fmt.Errorf("read public_url: %w", err)
 		}
 	}
 	handler, err := web.New(ctx, web.Options{
@@ -151,7 +156,7 @@ func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source
 		Log:    p.log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options := web.ServerOptions{
 		HTTPAddress: config.HTTP.Address.String(), MetricsAddress: config.Metrics.Address.String(), Handler: handler, Log: p.log,
@@ -159,5 +164,5 @@ func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source
 	if source != nil {
 		options.TLS = source.Config("h2", "http/1.1")
 	}
-	return web.NewServer(options), nil
+	return web.NewServer(options), handler, nil
 }

@@ -11,8 +11,9 @@ import (
 	"roomcast/secret"
 )
 
-// baseURL is where an operator at this machine finds the pages.
-func baseURL(config configs.Config, port int) string {
+// baseURL is where an operator at this machine finds the pages, at being the
+// HTTP listener's address.
+func baseURL(config configs.Config, at net.Addr) string {
 	if config.PublicURL != "" {
 		return config.PublicURL
 	}
@@ -22,6 +23,10 @@ func baseURL(config configs.Config, port int) string {
 	}
 	if len(config.TLS.Domains) > 0 {
 		host = config.TLS.Domains[0]
+	}
+	port := standard
+	if tcp, ok := at.(*net.TCPAddr); ok {
+		port = tcp.Port
 	}
 	if port != standard {
 		host = net.JoinHostPort(host, strconv.Itoa(port))
