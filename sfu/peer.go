@@ -18,13 +18,13 @@ type SlotChange struct {
 	Source Source
 }
 
-// PeerEvents are told what happens to a peer's media. They are called with
-// locks of this package held: they must not block and not call back.
+// PeerEvents are told what happens to a peer's media. They must not block.
 type PeerEvents struct {
-	// Slots is called before the first packet of the new content is sent.
+	// Slots is called before the first packet of the new content is sent, in
+	// order and with locks of this package held: it must not call back.
 	Slots func([]SlotChange)
 	// Lost is called when the PeerConnection ended without being asked to. The
-	// peer lives on and takes the offer of another one.
+	// peer lives on and takes the offer of another one. No lock is held.
 	Lost func()
 }
 
@@ -198,20 +198,23 @@ func (p *Peer) View(tiles []Tile) {
 	p.room.assignVideo(p)
 }
 
-// Slots returns what each slot carries, empty ones included.
-func (p *Peer) Slots() []SlotChange {
+// Resend has PeerEvents.Slots called with what every slot carries, empty ones
+// included, for a client that may have missed changes.
+func (p *Peer) Resend() {
 	p.room.mu.Lock()
 	defer p.room.mu.Unlock()
-	var all []SlotChange
 	if p.conn == nil {
-		return nil
+		return
 	}
+	var all []SlotChange
 	for _, list := range [][]*slot{p.conn.audio, p.conn.video} {
 		for i, id := range carried(list) {
 			all = append(all, SlotChange{Mid: list[i].mid, Peer: id.peer, Source: id.source})
 		}
 	}
-	return all
+	if len(all) > 0 {
+		p.events.Slots(all)
+	}
 }
 
 // Connected reports whether the peer has a PeerConnection.

@@ -68,11 +68,27 @@ func New(o Options) (*SFU, error) {
 	return s, nil
 }
 
+// portTries is how often a free port is looked for that is free for UDP and TCP both.
+const portTries = 32
+
 func (s *SFU) listen(udpAddress, tcpAddress string) error {
 	udpAddr, err := net.ResolveUDPAddr("udp", udpAddress)
 	if err != nil {
 		return fmt.Errorf("read WebRTC UDP address: %w", err)
 	}
+	tries := 1
+	if udpAddr.Port == 0 {
+		tries = portTries
+	}
+	for range tries {
+		if err = s.listenOnce(udpAddr, tcpAddress); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (s *SFU) listenOnce(udpAddr *net.UDPAddr, tcpAddress string) error {
 	udp, err := net.ListenUDP("udp", udpAddr)
 	if err != nil {
 		return fmt.Errorf("listen for WebRTC: %w", err)

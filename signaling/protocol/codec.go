@@ -107,6 +107,24 @@ func KindOf(m any) Kind {
 	return kinds[t]
 }
 
+// IDOf returns the id a client gave its message, "" for none.
+func IDOf(m ClientMessage) string { return m.clientHead().ID }
+
+// Asking gives m an id, so that it is answered, and returns it.
+func Asking(m ClientMessage, id string) ClientMessage {
+	m.clientHead().ID = id
+	return m
+}
+
+// ReOf returns the id of the client's message that m answers, "" for none.
+func ReOf(m ServerMessage) string { return m.serverHead().Re }
+
+// Answering makes m the answer to the client's message with that id, and returns it.
+func Answering(m ServerMessage, id string) ServerMessage {
+	m.serverHead().Re = id
+	return m
+}
+
 // Fault is a message that cannot be read. Code is one of the Code constants.
 type Fault struct {
 	Code, Detail string

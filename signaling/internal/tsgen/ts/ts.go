@@ -45,7 +45,7 @@ func Generate(source string) ([]byte, error) {
 	for len(g.queue) > 0 {
 		t := g.queue[0]
 		g.queue = g.queue[1:]
-		g.structure(t, t.Name(), "")
+		g.structure(t, typeName(t), "")
 	}
 	g.unions()
 	g.limits()
@@ -89,12 +89,20 @@ func messageName(e protocol.Entry, sender string) string {
 	return b.String()
 }
 
+// typeName is what a struct is called: what protocol calls it.
+func typeName(t reflect.Type) string {
+	if t == reflect.TypeFor[protocol.Room]() {
+		return "Room"
+	}
+	return t.Name()
+}
+
 func (g *generator) message(e protocol.Entry, sender string) {
 	g.structure(e.Type, messageName(e, sender), string(e.Kind))
 }
 
 func (g *generator) structure(t reflect.Type, name, kind string) {
-	g.comment("", g.comments[t.Name()])
+	g.comment("", g.comments[typeName(t)])
 	fmt.Fprintf(&g.out, "export interface %s {\n", name)
 	g.fields(t, kind)
 	g.out.WriteString("}\n")
@@ -153,7 +161,7 @@ func (g *generator) expr(t reflect.Type) string {
 			g.done[t] = true
 			g.queue = append(g.queue, t)
 		}
-		return t.Name()
+		return typeName(t)
 	}
 	return "number"
 }

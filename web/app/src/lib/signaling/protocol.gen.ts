@@ -405,10 +405,8 @@ export interface Room {
   room_name: string;
   room_type: string;
   room_description: string;
-  /** Status is idle, active or suspended. */
   status: string;
   starts_at: string | null;
-  /** Features are the resolved features of the room's type. */
   features: Record<string, unknown>;
 }
 

@@ -1,0 +1,279 @@
+package signaling
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"roomcast/live"
+	"roomcast/rooms"
+	"roomcast/secret"
+	"roomcast/sfu"
+	"roomcast/signaling/protocol"
+)
+
+// Door is what signaling asks of the door.
+type Door interface {
+	// Connect holds the session's seat until release is called.
+	Connect(ctx context.Context, session secret.Text) (g rooms.Grant, release func(), err error)
+	// Session says who a session is, or why it is none.
+	Session(ctx context.Context, session secret.Text) (rooms.Grant, error)
+	Leave(ctx context.Context, session secret.Text) error
+	Remove(ctx context.Context, roomID, participantID string, banAddress bool) error
+	Lock(ctx context.Context, roomID string) (rooms.View, error)
+	Unlock(ctx context.Context, roomID string) (rooms.View, error)
+	EndRun(ctx context.Context, roomID string) (rooms.View, error)
+}
+
+// Registry is what signaling asks of the registry.
+type Registry interface {
+	Room(ctx context.Context, id string) (rooms.View, error)
+	Watch(fn func(rooms.Event)) (cancel func())
+}
+
+// Broadcasts is what signaling asks of the hub of live broadcasts.
+type Broadcasts interface {
+	Brief(roomID string) live.Brief
+	Watch(fn func(roomID string, s live.State)) (cancel func())
+}
+
+// Options are what a Server needs.
+type Options struct {
+	Door     Door
+	Registry Registry
+	// SFU carries the meetings' media; nil: there is none, and offers are refused.
+	SFU *sfu.SFU
+	// Broadcasts tells of live rooms; nil: nothing is told.
+	Broadcasts Broadcasts
+	// ICEServers are given to clients, besides which the SFU's own addresses suffice.
+	ICEServers []protocol.ICEServer
+	// Log receives what an operator may want to know; nil discards it.
+	Log *slog.Logger
+}
+
+// Server is the signaling of all rooms: an http.Handler for GET /ws. Its
+// methods are safe for concurrent use.
+//
+// Locks are taken in the order Server, room, SFU, queue; none is held while the
+// door or the registry is asked.
+type Server struct {
+	o        Options
+	log      *slog.Logger
+	upgrader websocket.Upgrader
+	ctx      context.Context // ends with Shutdown
+	cancel   context.CancelFunc
+	unwatch  []func()
+	news     news
+	serving  sync.WaitGroup // sockets, and the goroutine of the news
+	grace    time.Duration  // how long a client may be away: protocol.ResumeWindow
+	hello    time.Duration  // how long a socket may be silent at first: protocol.HelloTimeout
+
+	mu      sync.Mutex
+	closed  bool
+	rooms   map[string]*room
+	sockets map[*socket]struct{}
+}
+
+// NewServer returns a Server that hears of the registry's events; Shutdown ends it.
+func NewServer(o Options) *Server {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.ICEServers == nil {
+		o.ICEServers = []protocol.ICEServer{}
+	}
+	s := &Server{
+		o: o, log: o.Log, grace: protocol.ResumeWindow, hello: protocol.HelloTimeout,
+		rooms: map[string]*room{}, sockets: map[*socket]struct{}{},
+		upgrader: websocket.Upgrader{
+			HandshakeTimeout: protocol.HelloTimeout,
+			// The session is in the first message, never in a cookie: another
+			// site's page can open a socket but has no session to show.
+			CheckOrigin: func(*http.Request) bool { return true },
+		},
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.news.wake = make(chan struct{}, 1)
+	s.serving.Go(s.spread)
+	s.unwatch = append(s.unwatch, o.Registry.Watch(s.onEvent))
+	if o.Broadcasts != nil {
+		s.unwatch = append(s.unwatch, o.Broadcasts.Watch(func(roomID string, _ live.State) {
+			s.onEvent(rooms.Event{Kind: broadcastChanged, RoomID: roomID})
+		}))
+	}
+	return s
+}
+
+// ServeHTTP takes a WebSocket and serves it until it closes.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !websocket.IsWebSocketUpgrade(r) {
+		w.Header().Set("Upgrade", "websocket")
+		problem(w, http.StatusUpgradeRequired, "upgrade_required", "this address takes WebSockets only")
+		return
+	}
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		w.Header().Set("Retry-After", "1")
+		problem(w, http.StatusServiceUnavailable, rooms.CodeShuttingDown, "the server is going down")
+		return
+	}
+	s.serving.Add(1)
+	s.mu.Unlock()
+	defer s.serving.Done()
+	conn, err := s.upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // Upgrade has answered
+	}
+	sock := newSocket(conn, s.log)
+	if !s.add(sock) {
+		sock.send(&protocol.Error{Code: protocol.CodeShuttingDown, Detail: "the server is going down", Fatal: true})
+		sock.close(protocol.CloseRefused + http.StatusServiceUnavailable)
+	}
+	defer s.forget(sock)
+	var writer sync.WaitGroup
+	writer.Go(sock.write)
+	s.serve(sock)
+	close(sock.done)
+	writer.Wait()
+}
+
+// add takes a socket in; false when the server is going down.
+func (s *Server) add(sock *socket) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.sockets[sock] = struct{}{}
+	return true
+}
+
+func (s *Server) forget(sock *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sockets, sock)
+}
+
+// Shutdown tells every socket to come back later, closes them all, and returns
+// when nothing of the server runs any more or ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	already := s.closed
+	s.closed = true
+	for sock := range s.sockets {
+		// Not all at once: a full house would overrun the door after a restart.
+		sock.send(&protocol.Reconnect{AfterMs: 200 + rand.Int64N(1800)})
+		sock.close(protocol.CloseRestart)
+	}
+	s.mu.Unlock()
+	if !already {
+		for _, cancel := range s.unwatch {
+			cancel()
+		}
+	}
+	s.cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.serving.Wait()
+		s.closeRooms()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		s.mu.Lock()
+		for sock := range s.sockets {
+			sock.conn.Close() //nolint:errcheck // it is being thrown away
+		}
+		s.mu.Unlock()
+		<-done
+		return fmt.Errorf("close sockets: %w", ctx.Err())
+	}
+}
+
+func (s *Server) closeRooms() {
+	s.mu.Lock()
+	left := make([]*room, 0, len(s.rooms))
+	for _, r := range s.rooms {
+		left = append(left, r)
+	}
+	clear(s.rooms)
+	s.mu.Unlock()
+	for _, r := range left {
+		r.close()
+	}
+}
+
+// Publishing is what a participant sends to the others now.
+type Publishing struct {
+	Audio  bool `json:"audio"`
+	Video  bool `json:"video"`
+	Screen bool `json:"screen"`
+}
+
+// Publishing says what a participant sends; nothing for one who is not there.
+func (s *Server) Publishing(roomID, participantID string) Publishing {
+	r := s.room(roomID)
+	if r == nil {
+		return Publishing{}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.members[participantID]
+	if m == nil {
+		return Publishing{}
+	}
+	return Publishing{
+		Audio: m.sends(protocol.Microphone), Video: m.sends(protocol.Camera), Screen: m.sends(protocol.Screen),
+	}
+}
+
+// Mute mutes what a participant publishes, as a moderator in the room would.
+// kinds are audio, video and screen. The error is a *rooms.Error for a
+// participant who is not there, or a kind that there is not.
+func (s *Server) Mute(_ context.Context, roomID, participantID string, kinds []string) error {
+	muteKinds := make([]protocol.MuteKind, len(kinds))
+	for i, k := range kinds {
+		muteKinds[i] = protocol.MuteKind(k)
+		if muteKinds[i].Sources() == nil {
+			return &rooms.Error{
+				Code: rooms.CodeValidationFailed, Detail: "kinds are audio, video and screen",
+				Faults: []rooms.Fault{{Pointer: fmt.Sprintf("/kinds/%d", i), Code: rooms.CodeValidationFailed, Detail: "must be audio, video or screen"}},
+			}
+		}
+	}
+	r := s.room(roomID)
+	if r == nil || !r.muteOther(participantID, muteKinds) {
+		return &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such participant in the room"}
+	}
+	return nil
+}
+
+// room returns a room in motion, nil if nobody is there.
+func (s *Server) room(id string) *room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rooms[id]
+}
+
+// problem answers a request that is no WebSocket, as RFC 9457 has it.
+func problem(w http.ResponseWriter, status int, code, detail string) {
+	body, err := json.Marshal(map[string]any{
+		"type": "about:blank", "title": http.StatusText(status), "status": status, "code": code, "detail": detail,
+	})
+	if err != nil { // cannot be: plain strings only
+		body = []byte("{}")
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that is gone misses nothing
+}
