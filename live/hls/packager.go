@@ -82,6 +82,7 @@ type Packager struct {
 	inGap    bool
 	ended    bool
 	rates    rates
+	gzip     compressor
 	err      error
 }
 

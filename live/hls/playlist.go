@@ -41,7 +41,7 @@ func (p *Packager) publish() {
 		last:  p.segments[len(p.segments)-1].number,
 		ended: p.ended, wait: 3 * p.timing.target, next: make(chan struct{}),
 	}
-	v.media.Gzip = compress(v.media.Body)
+	v.media.Gzip = p.gzip.compress(v.media.Body)
 	if p.current != nil && p.listsParts() {
 		v.parts = len(p.current.parts)
 	}
@@ -51,17 +51,25 @@ func (p *Packager) publish() {
 	}
 }
 
-// compress makes the gzip form of a playlist.
-func compress(b []byte) []byte {
-	var out bytes.Buffer
-	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err != nil {
+// compressor makes the gzip form of playlists, one after the other.
+type compressor struct {
+	out bytes.Buffer
+	w   *gzip.Writer
+}
+
+// compress answers nil if that is no gain.
+func (c *compressor) compress(b []byte) []byte {
+	c.out.Reset()
+	if c.w == nil {
+		c.w, _ = gzip.NewWriterLevel(&c.out, gzip.BestSpeed) // the level is a valid one
+	} else {
+		c.w.Reset(&c.out)
+	}
+	// Writing to a buffer does not fail.
+	if _, err := c.w.Write(b); err != nil || c.w.Close() != nil || c.out.Len() >= len(b) {
 		return nil
 	}
-	if _, err := w.Write(b); err != nil || w.Close() != nil || out.Len() >= len(b) {
-		return nil
-	}
-	return bytes.Clone(out.Bytes())
+	return bytes.Clone(c.out.Bytes())
 }
 
 // seconds appends a duration in seconds with five decimals.
