@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -80,8 +81,11 @@ const (
 // were on when the last process ended go on.
 func (d *Door) Run(ctx context.Context) error {
 	ids, err := d.store.RoomsWithRun(ctx)
-	if err != nil {
-		return err
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return fmt.Errorf("find the runs that are on: %w", err)
 	}
 	for _, id := range ids {
 		d.hall(id)
