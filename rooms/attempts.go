@@ -14,8 +14,6 @@ const (
 	wrongAtRoomURLIn  = time.Hour
 	joinsPerAddress   = 200
 	joinsPerAddressIn = time.Minute
-	wrongKeys         = 10
-	wrongKeysIn       = 5 * time.Minute
 
 	// maxWindows bounds what is remembered of all addresses together.
 	maxWindows = 50_000
@@ -82,19 +80,18 @@ func (w *windows) makeRoom(now time.Time) {
 	}
 }
 
-// attempts keep guessers away from codes and keys, and joins at a rate.
+// attempts keep guessers away from codes, and joins at a rate.
 type attempts struct {
-	mu         sync.Mutex
-	codes      *windows // by address, room and door
-	roomURL    *windows // by room
-	joins      *windows // by address
-	publishers *windows // by address
+	mu      sync.Mutex
+	codes   *windows // by address, room and door
+	roomURL *windows // by room
+	joins   *windows // by address
 }
 
 func newAttempts() *attempts {
 	return &attempts{
 		codes: newWindows(wrongCodes, wrongCodesIn), roomURL: newWindows(wrongAtRoomURL, wrongAtRoomURLIn),
-		joins: newWindows(joinsPerAddress, joinsPerAddressIn), publishers: newWindows(wrongKeys, wrongKeysIn),
+		joins: newWindows(joinsPerAddress, joinsPerAddressIn),
 	}
 }
 
@@ -158,28 +155,11 @@ func (a *attempts) blocked(c Caller, room string, door via, now time.Time) error
 	return nil
 }
 
-// publisher refuses an address with too many wrong keys.
-func (a *attempts) publisher(c Caller, now time.Time) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if retry := a.publishers.full(windowKey{what: "key", network: network(c.Address)}, now); retry > 0 {
-		return tooMany(retry)
-	}
-	return nil
-}
-
-// wrongKey counts a wrong stream key.
-func (a *attempts) wrongKey(c Caller, now time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.publishers.add(windowKey{what: "key", network: network(c.Address)}, now)
-}
-
 // prune forgets what is over.
 func (a *attempts) prune(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, w := range []*windows{a.codes, a.roomURL, a.joins, a.publishers} {
+	for _, w := range []*windows{a.codes, a.roomURL, a.joins} {
 		w.prune(now)
 	}
 }

@@ -8,16 +8,21 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"roomcast/configs"
 	"roomcast/live"
 	"roomcast/rooms"
 	"roomcast/rooms/sqlstore"
+	"roomcast/signaling"
 	"roomcast/web"
 	"roomcast/web/api"
 	"roomcast/web/app"
 	"roomcast/web/tlscert"
 )
+
+// socketGrace bounds how long sockets may take to close.
+const socketGrace = 5 * time.Second
 
 // serveCommand is "roomcast serve".
 type serveCommand struct {
@@ -84,9 +89,11 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	inside.start("keep the time of the rooms", door.Run)
 	inside.start("run the broadcasts", hub.Run)
 
+	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, SFU: media, Broadcasts: hub, Log: log})
+	defer func() { failure = errors.Join(failure, closeSockets(stage)) }()
 	admin := newDemoKeys(apiKeys)
 	server, handler, err := httpDoor(ctx, config, certificates, doorParts{
-		store: store, registry: registry, door: door, keys: admin, hub: hub, listeners: listeners, log: log,
+		store: store, registry: registry, door: door, keys: admin, hub: hub, stage: stage, listeners: listeners, log: log,
 	})
 	if err != nil {
 		return err
@@ -110,6 +117,17 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	return outside.end()
 }
 
+// closeSockets ends what is left of the sockets; the HTTP door has told them to
+// come back, unless it never opened.
+func closeSockets(stage *signaling.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), socketGrace)
+	defer cancel()
+	if err := stage.Shutdown(ctx); err != nil {
+		return fmt.Errorf("close sockets: %w", err)
+	}
+	return nil
+}
+
 // greet tells the operator where to go on, and the key that this start made.
 // It is made only now, when nothing can keep it from being shown any more.
 func greet(ctx context.Context, config configs.Config, keys *rooms.APIKeys, base string, out io.Writer) error {
@@ -127,14 +145,10 @@ type doorParts struct {
 	door      *rooms.Door
 	keys      api.Keys
 	hub       *live.Hub
+	stage     *signaling.Server
 	listeners api.Listeners
 	log       *slog.Logger
 }
-
-type noStage struct{}
-
-func (noStage) Publishing(string, string) api.Publishing             { return api.Publishing{} }
-func (noStage) Mute(context.Context, string, string, []string) error { return nil }
 
 // httpDoor composes API, pages, playlists and sockets.
 func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source, p doorParts) (*web.Server, http.Handler, error) {
@@ -147,10 +161,10 @@ func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source
 	}
 	handler, err := web.New(ctx, web.Options{
 		API: api.Options{
-			Registry: p.registry, Door: p.door, Keys: p.keys, Vault: p.store, Broadcasts: p.hub, Stage: noStage{},
+			Registry: p.registry, Door: p.door, Keys: p.keys, Vault: p.store, Broadcasts: p.hub, Stage: p.stage,
 			Listeners: func() api.Listeners { return p.listeners },
 		},
-		App: app.FS(), HLS: p.hub, Tickets: p.door,
+		App: app.FS(), HLS: p.hub, Tickets: p.door, Sockets: p.stage,
 		PublicURL: public, TrustedProxies: config.TrustedProxies,
 		Census: web.NewCensus(web.Counted{Rooms: p.registry, Seats: p.door, Media: p.hub}),
 		Log:    p.log,

@@ -106,7 +106,7 @@ const (
 	// Wrong keys at the login, per address: what the contract says.
 	wrongLoginLimit = 10
 	// Wrong API keys, per address. More than at the login: programs behind one address share it.
-	wrongKeyLimit  = 60
+	wrongKeyLimit  = 600
 	attemptsWindow = 5 * time.Minute
 )
 

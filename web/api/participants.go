@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"roomcast/rooms"
+	"roomcast/signaling"
 )
 
 // Participant is who holds a seat in a room.
@@ -21,11 +22,7 @@ type Participant struct {
 }
 
 // Publishing says what a participant of a meeting sends.
-type Publishing struct {
-	Audio  bool `json:"audio"`
-	Video  bool `json:"video"`
-	Screen bool `json:"screen"`
-}
+type Publishing = signaling.Publishing
 
 // Mute is the body of a muting.
 type Mute struct {
