@@ -145,7 +145,7 @@ func TestAModeratorsWordHolds(t *testing.T) {
 				t.Errorf("%s publishes %+v", p.Name, p.Publishing)
 			}
 		}
-		s.API().Want(t, http.MethodPost, "/api/v1/rooms/"+room.ID+"/participants/"+eve.ID+"/mute", harness.Fields{"video": true}, 200, nil)
+		s.API().Want(t, http.MethodPost, "/api/v1/rooms/"+room.ID+"/participants/"+eve.ID+"/mute", harness.Fields{"kinds": []string{"video"}}, 200, nil)
 		harness.Eventually(t, 10*time.Second, "Eve's picture stops", func() bool { return !flows() }, nil)
 	})
 	t.Run("who is removed is out", func(t *testing.T) {
