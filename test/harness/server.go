@@ -141,7 +141,7 @@ func (s *Server) start() {
 	default:
 	}
 	if !ready {
-		s.t.Fatalf("roomcast is not ready after %v\n%s", startWithin, tail(s.Out.String(), 40))
+		s.t.Fatalf("roomcast is not ready after %v\n%s", startWithin, tail(s.Out.String(), 15))
 	}
 }
 
@@ -258,6 +258,6 @@ func (s *Server) end() {
 		s.t.Errorf("roomcast said:\n%s", fault)
 	}
 	if s.t.Failed() {
-		s.t.Logf("the end of roomcast's output:\n%s", tail(s.Out.String(), 40))
+		s.t.Logf("the end of roomcast's output:\n%s", tail(s.Out.String(), 15))
 	}
 }
