@@ -57,7 +57,7 @@ func TestABroadcastIsSeenAndHeard(t *testing.T) {
 	if viewer.Stream == nil || viewer.Stream.State != "live" {
 		t.Errorf("the join answer says %+v, want live", viewer.Stream)
 	}
-	pulled := harness.Pull(t, viewer.Endpoints["hls"], 4*time.Second)
+	pulled := s.Pull(t, viewer, 4*time.Second)
 	if pulled.Frames < 100 || pulled.Volume < -40 {
 		t.Errorf("pulled %d frames at %.1f dB, want 120 and a tone\n%s", pulled.Frames, pulled.Volume, pulled.Log)
 	}
@@ -123,7 +123,7 @@ func TestPlaylistsAreGatedAndMediaIsShared(t *testing.T) {
 		for range 6 {
 			last = s.Stranger().Do(t, http.MethodGet, viewer.Endpoints["hls"], nil)
 			if last.Status == 200 {
-				s.Stranger().Do(t, http.MethodGet, resolve(viewer.Endpoints["hls"], lastLine(last.Body)), nil)
+				last = s.Stranger().Do(t, http.MethodGet, resolve(viewer.Endpoints["hls"], lastLine(last.Body)), nil)
 			}
 		}
 		last.Is(t, 429, "rate_limited")
@@ -165,7 +165,7 @@ func TestASecondPublisherTakesOver(t *testing.T) {
 		t.Errorf("a takeover began another broadcast: %v, was %v", now.StartedAt, began.StartedAt)
 	}
 	viewer := s.Enter(t, room.ParticipantToken, "Vi")
-	if pulled := harness.Pull(t, viewer.Endpoints["hls"], 3*time.Second); pulled.Frames < 60 {
+	if pulled := s.Pull(t, viewer, 3*time.Second); pulled.Frames < 60 {
 		t.Errorf("pulled %d frames after the takeover\n%s", pulled.Frames, pulled.Log)
 	}
 	second.Stop()
@@ -238,19 +238,6 @@ func TestABroadcasterIsCutOff(t *testing.T) {
 		s.API().Want(t, http.MethodDelete, "/api/v1/rooms/"+room.ID, nil, 204, nil)
 		gone(t, publisher)
 	})
-}
-
-func TestAPreviewIsSeenByNobodyUntilItIsStarted(t *testing.T) {
-	s := harness.Start(t, harness.Options{})
-	room := s.CreateRoom(t, "live", harness.Fields{"room_features": harness.Fields{"preview_before_live": true}})
-	path := "/api/v1/rooms/" + room.ID + "/stream"
-	s.Publish(t, room, harness.Picture{Size: "320x180"})
-	awaitState(t, s, room.ID, "preview", 15*time.Second)
-	moderator := s.Stranger().Bearer(s.Enter(t, room.ModeratorToken, "Mo").Session)
-	moderator.Want(t, http.MethodPost, path+"/start", nil, 200, nil)
-	awaitState(t, s, room.ID, "live", 5*time.Second)
-	moderator.Want(t, http.MethodPost, path+"/stop", nil, 200, nil)
-	awaitState(t, s, room.ID, "preview", 5*time.Second)
 }
 
 // lastLine returns the last line of a playlist that is no tag.

@@ -261,7 +261,7 @@ func (s *scene) broadcast(live harness.Room) {
 	s.secrets.add(t, "a viewer's session", viewer.Session)
 	ticket := strings.Split(viewer.Endpoints["hls"], "/")[5]
 	s.secrets.add(t, "a ticket", ticket)
-	if pulled := harness.Pull(t, viewer.Endpoints["hls"], time.Second); pulled.Frames == 0 {
+	if pulled := s.Pull(t, viewer, time.Second); pulled.Frames == 0 {
 		t.Errorf("nothing is seen:\n%s", pulled.Log)
 	}
 	s.call(s.Stranger(), http.MethodGet, strings.Replace(viewer.Endpoints["hls"], ticket, forge(ticket), 1), nil)

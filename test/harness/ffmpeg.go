@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -133,9 +134,16 @@ var (
 	volumeLine = regexp.MustCompile(`mean_volume:\s*(-?[\d.]+|-inf) dB`)
 )
 
-// Pull plays a URL with ffmpeg for so long and says what came out.
-func Pull(t testing.TB, url string, length time.Duration) Pulled {
+// Pull plays a broadcast with ffmpeg for so long, once there is something to
+// play, and says what came out.
+func (s *Server) Pull(t testing.TB, viewer Joined, length time.Duration) Pulled {
 	t.Helper()
+	url := viewer.Endpoints["hls"]
+	var last Answer
+	Eventually(t, 20*time.Second, "there is a playlist", func() bool {
+		last = s.Stranger().Do(t, http.MethodGet, url, nil)
+		return last.Status == http.StatusOK
+	}, func() any { return last.Status })
 	ctx, cancel := context.WithTimeout(context.Background(), length+30*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-nostdin", "-i", url, "-t", fmt.Sprintf("%.1f", length.Seconds()),
