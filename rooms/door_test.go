@@ -341,13 +341,10 @@ func TestStreamKeys(t *testing.T) {
 		if _, err := h.SetSuspended(t.Context(), v.ID, false); err != nil {
 			t.Fatal(err)
 		}
-		for range 7 {
+		for range 20 {
 			wantCode(t, "a wrong key", second(knock(secret.New("x"), 2)), "not_found")
 		}
-		wantCode(t, "the right key after ten wrong ones", second(knock(*v.StreamKey, 2)), "too_many_attempts")
-		wantCode(t, "from elsewhere", second(knock(*v.StreamKey, 3)), "")
-		time.Sleep(5 * time.Minute)
-		wantCode(t, "five minutes later", second(knock(*v.StreamKey, 2)), "")
+		wantCode(t, "the right key after many wrong ones", second(knock(*v.StreamKey, 2)), "")
 		h.stop()
 	})
 }
