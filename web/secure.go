@@ -42,7 +42,7 @@ func (p policy) header(ancestors []string) string {
 }
 
 const permissions = "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), autoplay=(self), " +
-	"picture-in-picture=(self), screen-wake-lock=(self), clipboard-write=(self), geolocation=(), payment=(), usb=(), serial=(), bluetooth=()"
+	"picture-in-picture=(self), screen-wake-lock=(self), clipboard-write=(self), geolocation=(), payment=(), usb=(), serial=()"
 
 // secured sets what every answer carries, pages and data alike.
 func secured(next http.Handler) http.Handler {

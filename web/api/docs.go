@@ -48,12 +48,15 @@ type docsOperation struct {
 
 type docsField struct {
 	Name, In, Type, Description string
+	Link                        string // Anchor of the type, if it is a schema.
 	Required                    bool
 }
 
+// docsSchema is a body: a named schema with its fields, or a type in words.
 type docsSchema struct {
-	Name, Anchor string // Of a named schema; the page shows its fields once, under the schemas.
-	Type         string
+	Name   string
+	Type   string
+	Fields []docsField
 }
 
 type docsRefusal struct {
@@ -152,7 +155,7 @@ func newDocsOperation(document *huma.OpenAPI, op *huma.Operation) docsOperation 
 		out.Parameters = append(out.Parameters, docsField{Name: p.Name, In: p.In, Type: typeName(p.Schema), Description: p.Description, Required: p.Required})
 	}
 	if op.RequestBody != nil {
-		out.Body = newDocsSchema(op.RequestBody.Content["application/json"].Schema)
+		out.Body = newDocsSchema(document, op.RequestBody.Content["application/json"].Schema)
 		out.BodyOptional = !op.RequestBody.Required
 	}
 	for _, status := range sortedKeys(op.Responses) {
@@ -162,7 +165,7 @@ func newDocsOperation(document *huma.OpenAPI, op *huma.Operation) docsOperation 
 		case n < http.StatusMultipleChoices:
 			out.Status = n
 			if content := response.Content["application/json"]; content != nil {
-				out.Answer = newDocsSchema(content.Schema)
+				out.Answer = newDocsSchema(document, content.Schema)
 			}
 		case n >= http.StatusBadRequest:
 			_, codes, _ := strings.Cut(response.Description, ": ")
@@ -183,9 +186,9 @@ func credentialsOf(op *huma.Operation) []string {
 	return out
 }
 
-func newDocsSchema(s *huma.Schema) *docsSchema {
-	if name, ok := strings.CutPrefix(s.Ref, "#/components/schemas/"); ok {
-		return &docsSchema{Name: name, Anchor: anchor("schema", name)}
+func newDocsSchema(document *huma.OpenAPI, s *huma.Schema) *docsSchema {
+	if name, ok := strings.CutPrefix(s.Ref, schemaPrefix); ok {
+		return &docsSchema{Name: name, Fields: docsFields(document.Components.Schemas.SchemaFromRef(s.Ref))}
 	}
 	return &docsSchema{Type: typeName(s)}
 }
@@ -194,17 +197,35 @@ func docsSchemas(document *huma.OpenAPI) []docsNamed {
 	schemas := document.Components.Schemas.Map()
 	out := make([]docsNamed, 0, len(schemas))
 	for _, name := range sortedKeys(schemas) {
-		named := docsNamed{Name: name, Anchor: anchor("schema", name)}
-		s := schemas[name]
-		for _, field := range sortedKeys(s.Properties) {
-			property := s.Properties[field]
-			named.Fields = append(named.Fields, docsField{
-				Name: field, Type: typeName(property), Description: property.Description, Required: slices.Contains(s.Required, field),
-			})
-		}
-		out = append(out, named)
+		out = append(out, docsNamed{Name: name, Anchor: anchor("schema", name), Fields: docsFields(schemas[name])})
 	}
 	return out
+}
+
+func docsFields(s *huma.Schema) []docsField {
+	fields := make([]docsField, 0, len(s.Properties))
+	for _, name := range sortedKeys(s.Properties) {
+		property := s.Properties[name]
+		field := docsField{Name: name, Type: typeName(property), Description: property.Description, Required: slices.Contains(s.Required, name)}
+		if target := refOf(property); target != "" {
+			field.Link = anchor("schema", strings.TrimPrefix(target, schemaPrefix))
+		}
+		fields = append(fields, field)
+	}
+	return fields
+}
+
+// refOf gives the schema that a property refers to, itself, in a list or besides null.
+func refOf(s *huma.Schema) string {
+	switch {
+	case s.Ref != "":
+		return s.Ref
+	case s.Items != nil:
+		return refOf(s.Items)
+	case len(s.OneOf) > 0:
+		return refOf(s.OneOf[0])
+	}
+	return ""
 }
 
 func docsErrors() []docsError {
@@ -227,7 +248,7 @@ func typeName(s *huma.Schema) string {
 	name := s.Type
 	switch {
 	case s.Ref != "":
-		name = strings.TrimPrefix(s.Ref, "#/components/schemas/")
+		name = strings.TrimPrefix(s.Ref, schemaPrefix)
 	case len(s.OneOf) > 0:
 		words := make([]string, len(s.OneOf))
 		for i, one := range s.OneOf {
@@ -252,6 +273,12 @@ func typeName(s *huma.Schema) string {
 	}
 	if s.Nullable {
 		name += " | null"
+	}
+	if s.Minimum != nil && s.Maximum != nil {
+		name += fmt.Sprintf(", %v to %v", *s.Minimum, *s.Maximum)
+	}
+	if s.Default != nil {
+		name += fmt.Sprintf(", default %v", s.Default)
 	}
 	return name
 }

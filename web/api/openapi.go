@@ -49,6 +49,9 @@ const (
 	schemeSession = "session"
 )
 
+// schemaPrefix begins every reference to a schema.
+const schemaPrefix = "#/components/schemas/"
+
 // newDocument is the OpenAPI document before any operation.
 func newDocument() *huma.OpenAPI {
 	return &huma.OpenAPI{
@@ -56,11 +59,11 @@ func newDocument() *huma.OpenAPI {
 		Info: &huma.Info{
 			Title: "Roomcast", Version: "1",
 			Description: "Rooms for meetings, live broadcasts, restreams and video. JSON in UTF-8; times RFC 3339 in UTC, sizes in bytes, " +
-				"rates in bits per second, durations in seconds. Lists are newest first. Errors are application/problem+json (RFC 9457); decide by `code`.",
+				"rates in bits per second, durations in seconds. Lists are newest first. Errors are application/problem+json (RFC 9457); decide by their code.",
 		},
 		Tags: tags,
 		Components: &huma.Components{
-			Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
+			Schemas: huma.NewMapRegistry(schemaPrefix, schemaName),
 			SecuritySchemes: map[string]*huma.SecurityScheme{
 				schemeKey:     {Type: "http", Scheme: "bearer", Description: "An API key."},
 				schemeCookie:  {Type: "apiKey", In: "cookie", Name: adminCookieName(true), Description: "The admin pages' login (roomcast_admin over plain HTTP), with X-CSRF-Token for every change. Same origin only."},

@@ -11,7 +11,7 @@ import (
 // null, and takes every list for one that may.
 func settleNulls(schemas huma.Registry) {
 	for name, schema := range schemas.Map() {
-		t := schemas.TypeFromRef("#/components/schemas/" + name)
+		t := schemas.TypeFromRef(schemaPrefix + name)
 		if t == nil || t.Kind() != reflect.Struct {
 			continue
 		}
