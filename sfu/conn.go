@@ -37,12 +37,18 @@ type conn struct {
 }
 
 func newConn(p *Peer, session uint64) (*conn, error) {
-	api, err := p.room.sfu.newAPI()
+	s := p.room.sfu
+	if !s.hold() {
+		return nil, ErrClosed
+	}
+	api, err := s.newAPI()
 	if err != nil {
+		s.conns.Done()
 		return nil, err
 	}
 	pc, err := api.NewPeerConnection(webrtc.Configuration{BundlePolicy: webrtc.BundlePolicyMaxBundle})
 	if err != nil {
+		s.conns.Done()
 		return nil, fmt.Errorf("make PeerConnection: %w", err)
 	}
 	c := &conn{peer: p, session: session, pc: pc, remotes: map[string]*remote{}}
@@ -191,11 +197,12 @@ func (c *conn) close() {
 	c.closeOnce.Do(func() {
 		c.ready.Store(false)
 		s := c.peer.room.sfu
-		s.closing.Go(func() {
+		go func() {
+			defer s.conns.Done()
 			if err := c.pc.GracefulClose(); err != nil {
 				s.log.Debug("close PeerConnection", "error", err)
 			}
 			c.readers.Wait()
-		})
+		}()
 	})
 }

@@ -42,7 +42,7 @@ type SFU struct {
 	closed bool
 	rooms  map[*Room]struct{}
 
-	closing sync.WaitGroup // PeerConnections on their way down
+	conns sync.WaitGroup // PeerConnections; added to under mu while not closed
 }
 
 // ErrClosed is the answer of a closed SFU, Room or Peer.
@@ -190,7 +190,7 @@ func (s *SFU) Close() error {
 	for _, r := range rooms {
 		r.Close()
 	}
-	s.closing.Wait()
+	s.conns.Wait()
 	var errs []error
 	if s.udpMux != nil {
 		errs = append(errs, s.udpMux.Close())
@@ -205,6 +205,17 @@ func (s *SFU) Close() error {
 		return fmt.Errorf("close WebRTC ports: %w", err)
 	}
 	return nil
+}
+
+// hold counts a connection that is being made; false when the SFU is closed.
+func (s *SFU) hold() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.conns.Add(1)
+	return true
 }
 
 func ignoreClosed(err error) error {
