@@ -94,7 +94,7 @@ func (h *house) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var err error
 	switch rest := strings.TrimPrefix(req.URL.Path, "/hls/room/"); {
 	case strings.HasPrefix(rest, "o/"):
-		b, err = h.hub.Object("room", strings.TrimPrefix(rest, "o/"))
+		b, err = h.hub.AwaitObject(req.Context(), "room", strings.TrimPrefix(rest, "o/"))
 	case rest == "ticket/index.m3u8":
 		b, err = h.hub.Multivariant(req.Context(), "room", "p1")
 	default:

@@ -336,6 +336,15 @@ func (h *Hub) Object(roomID, name string) (hls.Blob, error) {
 	return p.Object(name)
 }
 
+// AwaitObject is Object, but waits for a part that a playlist announced.
+func (h *Hub) AwaitObject(ctx context.Context, roomID, name string) (hls.Blob, error) {
+	p, err := h.show(roomID)
+	if err != nil {
+		return hls.Blob{}, errNoObject
+	}
+	return p.Await(ctx, name)
+}
+
 func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -65,6 +65,7 @@ type Packager struct {
 	segments []*segment // listed, oldest first
 	number   int        // of the next segment
 	fragment uint32     // number of the next fragment
+	nextPart string     // name of the next part
 	// discontinuities is EXT-X-DISCONTINUITY-SEQUENCE: those gone from the list.
 	discontinuities int
 
@@ -91,7 +92,7 @@ func New(o Options) *Packager {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 256 << 20
 	}
-	p := &Packager{o: o}
+	p := &Packager{o: o, nextPart: newName(".m4s")}
 	p.objects.byName = make(map[string]Blob)
 	p.order.emit = p.take
 	return p
@@ -280,7 +281,8 @@ func (p *Packager) finishPart() {
 	}
 	p.fragment++
 	s := p.current
-	pt := part{name: newName(".m4s"), body: body, duration: f.duration, independent: f.independent}
+	pt := part{name: p.nextPart, body: body, duration: f.duration, independent: f.independent}
+	p.nextPart = newName(".m4s")
 	s.parts = append(s.parts, pt)
 	s.size += len(body)
 	if p.listsParts() {

@@ -516,3 +516,64 @@ func BenchmarkWrite(b *testing.B) {
 		f.run(40 * time.Millisecond)
 	}
 }
+
+func TestAnnouncedPartIsWaitedForAndOthersAreNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFeeder(t, Options{LowLatency: true}, picture, sound)
+		f.run(4200 * time.Millisecond)
+		hint := func() string {
+			_, after, ok := strings.Cut(f.playlist(), "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=")
+			if !ok {
+				t.Fatalf("no part is announced: %s", f.playlist())
+			}
+			return names(after)[0]
+		}
+		name := hint()
+		if _, err := f.p.Object(name); err == nil {
+			t.Error("it is there already")
+		}
+		if _, err := f.p.Await(t.Context(), "other.m4s"); rooms.CodeOf(err) != rooms.CodeNotFound {
+			t.Errorf("a name that nobody announced: %v", err)
+		}
+		got := make(chan Blob, 1)
+		go func() {
+			b, err := f.p.Await(t.Context(), name)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- b
+		}()
+		synctest.Wait()
+		if len(got) != 0 {
+			t.Fatal("answered before it was there")
+		}
+		f.run(400 * time.Millisecond)
+		if b := <-got; len(b.Body) == 0 || !strings.Contains(f.playlist(), name) {
+			t.Errorf("%d bytes", len(b.Body))
+		}
+		// The source falls silent: the announcement does not come true, and is not repeated.
+		name, begun := hint(), time.Now()
+		if _, err := f.p.Await(t.Context(), name); rooms.CodeOf(err) != rooms.CodeNotFound || time.Since(begun) != 6*time.Second {
+			t.Errorf("after %v: %v", time.Since(begun), err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := f.p.Await(ctx, name); err == nil {
+			t.Error("one who left got an answer")
+		}
+		f.p.Tick(epoch.Add(f.at + 2*time.Second))
+		if list := f.playlist(); strings.Contains(list, "PRELOAD-HINT") || !strings.HasSuffix(list, "#EXTINF:1.00000,\n"+lastURI(list)+"\n# waiting for media\n") {
+			t.Errorf("playlist %s", list)
+		}
+	})
+}
+
+// lastURI is the last line of a playlist that is no tag.
+func lastURI(list string) (uri string) {
+	for line := range strings.Lines(list) {
+		if !strings.HasPrefix(line, "#") {
+			uri = strings.TrimSpace(line)
+		}
+	}
+	return uri
+}

@@ -21,6 +21,8 @@ type view struct {
 	// parts the one after it has so far.
 	last, parts int
 	ended       bool
+	// hint is the name of the part that is announced, "" for none.
+	hint string
 	// wait bounds a blocking reload.
 	wait time.Duration
 	// next is closed when another view has taken this one's place.
@@ -44,6 +46,9 @@ func (p *Packager) publish() {
 	v.media.Gzip = p.gzip.compress(v.media.Body)
 	if p.current != nil && p.listsParts() {
 		v.parts = len(p.current.parts)
+	}
+	if p.hints() {
+		v.hint = p.nextPart
 	}
 	v.before, v.after = p.renderMultivariant()
 	if old := p.view.Swap(v); old != nil {
@@ -105,15 +110,27 @@ func (p *Packager) renderMedia() []byte {
 		b = p.path(b, s.name)
 		b = append(b, '\n')
 	}
-	switch {
-	case p.ended:
-		b = append(b, "#EXT-X-ENDLIST\n"...)
-	case p.current != nil && p.listsParts() && len(p.current.parts) > 0:
+	if p.current != nil && p.listsParts() && len(p.current.parts) > 0 {
 		b = p.renderHead(b, p.current, &init)
 		b = p.renderParts(b, p.current)
 	}
+	switch {
+	case p.ended:
+		b = append(b, "#EXT-X-ENDLIST\n"...)
+	case p.hints():
+		b = append(b, `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="`...)
+		b = p.path(b, p.nextPart)
+		b = append(b, "\"\n"...)
+	case p.o.LowLatency:
+		// hls.js 1.7 takes the last segment for the one to come, and a
+		// discontinuity after it for an error, unless some line follows.
+		b = append(b, "# waiting for media\n"...)
+	}
 	return bytes.Clone(b)
 }
+
+// hints reports whether the next part is announced.
+func (p *Packager) hints() bool { return p.listsParts() && !p.ended && !p.inGap }
 
 // partTarget is PART-TARGET, rounded up to the five decimals that are written,
 // so that no part is longer.
@@ -253,6 +270,28 @@ func (p *Packager) Object(name string) (Blob, error) {
 		return Blob{}, errNoObject
 	}
 	return b, nil
+}
+
+// Await is Object, but for the part that is announced as the next it waits
+// until it is there (rfc8216bis, 6.2.6), at most three target durations.
+func (p *Packager) Await(ctx context.Context, name string) (Blob, error) {
+	v := p.view.Load()
+	if v == nil || v.hint != name {
+		return p.Object(name)
+	}
+	t := time.NewTimer(v.wait)
+	defer t.Stop()
+	for v.hint == name {
+		select {
+		case <-v.next:
+			v = p.view.Load()
+		case <-t.C:
+			return Blob{}, errNoObject
+		case <-ctx.Done():
+			return Blob{}, ctx.Err()
+		}
+	}
+	return p.Object(name)
 }
 
 var errNoObject = &rooms.Error{Code: rooms.CodeNotFound, Detail: "no such object"}
