@@ -77,6 +77,14 @@ func (m *media) Object(roomID, name string) (hls.Blob, error) {
 	return hls.Blob{}, &rooms.Error{Code: rooms.CodeNotFound, Detail: "no such object"}
 }
 
+// AwaitObject has one object more: a part that was announced.
+func (m *media) AwaitObject(_ context.Context, roomID, name string) (hls.Blob, error) {
+	if name == "announced.m4s" {
+		name = "abc.m4s"
+	}
+	return m.Object(roomID, name)
+}
+
 // tickets takes one ticket.
 type tickets struct{ media *media }
 

@@ -25,6 +25,8 @@ type HLS interface {
 	Playlist(ctx context.Context, roomID, name string, q hls.Query) (hls.Blob, error)
 	// Object gives a segment, part or init segment.
 	Object(roomID, name string) (hls.Blob, error)
+	// AwaitObject is Object, but waits, for a bounded time, for a part that a playlist announced.
+	AwaitObject(ctx context.Context, roomID, name string) (hls.Blob, error)
 }
 
 // Tickets is what the media routes need of rooms.Door.
@@ -59,12 +61,15 @@ func (h *hlsRoutes) routes(mux *http.ServeMux) {
 }
 
 func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
-	if r.PathValue("name") != multivariantName || r.PathValue("ticket") == objectsElement[1:2] {
-		// Objects that are there were served by serveObject, and do not come here.
+	deadline(w, playlistDeadline)
+	if r.PathValue("ticket") == objectsElement[1:2] {
+		h.announced(w, r)
+		return
+	}
+	if r.PathValue("name") != multivariantName {
 		h.refuse(w, r, noSuchObject)
 		return
 	}
-	deadline(w, playlistDeadline)
 	room := r.PathValue("room")
 	if _, err := h.tickets.Ticket(r.Context(), room, r.PathValue("ticket"), ""); err != nil {
 		h.refuse(w, r, err)
@@ -164,6 +169,17 @@ func writePlaylist(w http.ResponseWriter, r *http.Request, blob hls.Blob) {
 	}
 }
 
+// announced answers for an object that serveObject did not find: it may be the part that the playlist announced as the
+// next (rfc8216bis section 6.2.6).
+func (h *hlsRoutes) announced(w http.ResponseWriter, r *http.Request) {
+	blob, err := h.media.AwaitObject(r.Context(), r.PathValue("room"), r.PathValue("name"))
+	if err != nil {
+		h.refuse(w, r, noSuchObject)
+		return
+	}
+	h.writeObject(w, r, blob)
+}
+
 // serveObject answers GET /hls/{room}/o/{name} and reports whether it did. What is not found, or is no plain object
 // request, is left to the multiplexer.
 func (h *hlsRoutes) serveObject(w http.ResponseWriter, r *http.Request) bool {
@@ -178,6 +194,12 @@ func (h *hlsRoutes) serveObject(w http.ResponseWriter, r *http.Request) bool {
 	if err != nil {
 		return false
 	}
+	h.writeObject(w, r, blob)
+	return true
+}
+
+// writeObject sends a segment, part or init segment.
+func (h *hlsRoutes) writeObject(w http.ResponseWriter, r *http.Request, blob hls.Blob) {
 	header := w.Header()
 	header["Access-Control-Allow-Origin"] = anyOrigin
 	header["Content-Type"] = mediaType(blob.ContentType)
@@ -187,12 +209,11 @@ func (h *hlsRoutes) serveObject(w http.ResponseWriter, r *http.Request) bool {
 	header["Content-Length"] = h.lengths.of(len(blob.Body))
 	h.meter.objects.Inc()
 	if r.Method == http.MethodHead {
-		return true
+		return
 	}
 	deadline(w, staticDeadline)
 	n, _ := w.Write(blob.Body) // The player may have gone; nothing is left to do.
 	h.meter.sent.Add(float64(n))
-	return true
 }
 
 // objectOf splits /hls/{room}/o/{name}.

@@ -109,6 +109,9 @@ func TestObjectsAreForCaches(t *testing.T) {
 			t.Errorf("%s: %q, want %q", header, got, want)
 		}
 	}
+	if r := d.ask("GET", "/hls/"+room+"/o/announced.m4s"); r.StatusCode != 200 || r.Header.Get("Cache-Control") != "public, max-age=3600, immutable" || textOf(t, r) == "" {
+		t.Errorf("an announced part: %d %v", r.StatusCode, r.Header)
+	}
 	if r := d.ask("HEAD", "/hls/"+room+"/o/abc.m4s"); r.StatusCode != 200 || textOf(t, r) != "" {
 		t.Errorf("HEAD: %d", r.StatusCode)
 	}
