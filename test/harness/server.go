@@ -98,7 +98,6 @@ func (s *Server) Command(args ...string) *exec.Cmd {
 		"ROOMCAST_RTSP_ADDRESS=off",
 		"ROOMCAST_SRT_ADDRESS=off",
 		"ROOMCAST_WEBRTC_ADDRESS="+s.WebRTC,
-		"ROOMCAST_WEBRTC_PUBLIC_IPS=127.0.0.1",
 		"ROOMCAST_METRICS_ADDRESS="+s.Metrics,
 		"ROOMCAST_DATA_DIR="+s.Dir,
 		"ROOMCAST_ADMIN_KEY="+s.key,

@@ -32,7 +32,6 @@ export class Server {
       ROOMCAST_HTTP_ADDRESS: `127.0.0.1:${http}`,
       ROOMCAST_RTMP_ADDRESS: `127.0.0.1:${rtmp}`,
       ROOMCAST_WEBRTC_ADDRESS: `127.0.0.1:${webrtc}`,
-      ROOMCAST_WEBRTC_PUBLIC_IPS: "127.0.0.1",
       ROOMCAST_RTMPS_ADDRESS: "off",
       ROOMCAST_RTSP_ADDRESS: "off",
       ROOMCAST_SRT_ADDRESS: "off",
