@@ -1,6 +1,8 @@
+// Package deps keeps requirements in go.mod until their packages import them.
 package deps
 
 import (
+	// Each is here for go.mod alone.
 	_ "github.com/alecthomas/kong"
 	_ "github.com/bluenviron/gortmplib"
 	_ "github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"

@@ -257,7 +257,7 @@ func eventually(t *testing.T, d time.Duration, what string, ok func() bool) {
 }
 
 func (h *house) get(path string) (string, error) {
-	resp, err := http.Get(h.http + path) //nolint:noctx // test
+	resp, err := http.Get(h.http + path)
 	if err != nil {
 		return "", err
 	}

@@ -3,7 +3,6 @@ package live
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -51,7 +50,7 @@ func onStage(t *testing.T, f func(s *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t}
-		s.hub = NewHub(Options{Runs: s, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Viewers: func(string) int { return 7 }})
+		s.hub = NewHub(Options{Runs: s, Log: slog.New(slog.DiscardHandler), Viewers: func(string) int { return 7 }})
 		s.hub.Watch(func(_ string, st State) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -77,8 +76,10 @@ type encoder struct {
 }
 
 var testTracks = []*media.Track{
-	{Kind: media.Video, Codec: media.H264, ClockRate: 90000, FrameRate: 10, Width: 1280, Height: 720,
-		SPS: []byte{0x67, 0x64, 0, 0x28, 0xac, 0xd9, 0x40, 0x78, 0x02, 0x27, 0xe5, 0xc0, 0x5a, 0x80, 0x80, 0x80, 0xa0, 0, 0, 3, 0, 0x20, 0, 0, 6, 0x51, 0xe3, 6, 0x32, 0xc0}, PPS: []byte{0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0}},
+	{
+		Kind: media.Video, Codec: media.H264, ClockRate: 90000, FrameRate: 10, Width: 1280, Height: 720,
+		SPS: []byte{0x67, 0x64, 0, 0x28, 0xac, 0xd9, 0x40, 0x78, 0x02, 0x27, 0xe5, 0xc0, 0x5a, 0x80, 0x80, 0x80, 0xa0, 0, 0, 3, 0, 0x20, 0, 0, 6, 0x51, 0xe3, 6, 0x32, 0xc0}, PPS: []byte{0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0},
+	},
 }
 
 // admit lets an encoder in, without media.

@@ -142,7 +142,8 @@ func (r *room) countTakeover(now time.Time) {
 			kept = append(kept, t)
 		}
 	}
-	r.takeovers = append(kept, now)
+	kept = append(kept, now)
+	r.takeovers = kept
 	if len(r.takeovers) >= fightTakeovers {
 		r.conflict = true
 		r.hub.o.Log.Warn("encoders are fighting", "room", r.id, "code", rooms.CodePublisherConflict)

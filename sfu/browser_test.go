@@ -209,7 +209,7 @@ func must(t *testing.T, err error) {
 
 // camera sends VP8 frames, one packet each, until the test ends: a key frame
 // first and whenever one is asked for. Each frame holds its own number.
-func (b *browser) camera(firstSeq uint16, firstPicture uint16) (stop func()) {
+func (b *browser) camera(firstSeq, firstPicture uint16) (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {

@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -70,7 +71,7 @@ func TestASlotAnswersNegativeAcknowledgements(t *testing.T) {
 	if got := uint16(payload[0])<<8 | uint16(payload[1]); got != lost {
 		t.Errorf("it says it is %d, not %d", got, lost)
 	}
-	if string(payload[2:]) != string(out.payloads[1]) {
+	if !bytes.Equal(payload[2:], out.payloads[1]) {
 		t.Errorf("another payload: % x, was % x", payload[2:], out.payloads[1])
 	}
 	for range resendPerSpan * 2 {

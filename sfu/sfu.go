@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -110,7 +111,7 @@ func (s *SFU) listenOnce(udpAddr *net.UDPAddr, tcpAddress string) error {
 	if port == "0" {
 		port = strconv.Itoa(udp.LocalAddr().(*net.UDPAddr).Port)
 	}
-	s.tcpListen, err = net.Listen("tcp", net.JoinHostPort(host, port))
+	s.tcpListen, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for WebRTC: %w", err), udp.Close())
 	}

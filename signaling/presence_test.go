@@ -79,7 +79,7 @@ func TestChatReachesAllAndIsKeptForThoseWhoComeLater(t *testing.T) {
 	if r, ok := refusedBy(err); !ok || r.Code != protocol.CodeRateLimited || r.RetryAfter <= 0 {
 		t.Errorf("many messages give %v", err)
 	}
-	p.house.change("m", rooms.RoomUpdated, func(v *rooms.View) { v.Settings.Features.ParticipantsChat = false }) //nolint:errcheck // never fails
+	p.house.change("m", rooms.RoomUpdated, func(v *rooms.View) { v.Settings.Features.ParticipantsChat = false })
 	hear(eve, func(u *protocol.RoomUpdated) bool { return !u.Permissions.Chat })
 	eve.refused(protocol.CodeForbidden, &protocol.ChatSend{Text: "no"})
 	ann.ask(&protocol.ChatSend{Text: "moderators may"})
@@ -126,8 +126,7 @@ func TestABrokenSocketLosesNothingWithinTheWindow(t *testing.T) {
 	}
 	ann.ask(&protocol.Ping{})
 	for _, m := range told(ann) {
-		switch m.(type) {
-		case *protocol.Left:
+		if _, left := m.(*protocol.Left); left {
 			t.Error("ann was told that bob left")
 		}
 	}

@@ -59,7 +59,7 @@ func TestEachFetchOfTheMultivariantPlaylistBeginsAPlayer(t *testing.T) {
 	for range 3 {
 		body := textOf(t, d.ask("GET", "/hls/"+room+"/"+ticket+"/index.m3u8"))
 		player := regexp.MustCompile(`(?m)^([\w-]{12})/live\.m3u8$`).FindStringSubmatch(body)
-		if player == nil || seen[player[1]] {
+		if len(player) != 2 || seen[player[1]] {
 			t.Fatalf("playlist %q", body)
 		}
 		seen[player[1]] = true

@@ -19,8 +19,11 @@ const banColumnNames = "id, room_id, run_id, participant_id, name, role, externa
 
 func banColumns(b *rooms.Ban) []any {
 	return []any{
-		&b.ID, &b.RoomID, textOrEmpty{&b.RunID}, &b.ParticipantID, &b.Name, &b.Role,
-		&b.ExternalID, &b.Device, &b.Address, timeColumn{&b.CreatedAt},
+		&b.ID, &b.RoomID,
+		textOrEmpty{&b.RunID},
+		&b.ParticipantID, &b.Name, &b.Role,
+		&b.ExternalID, &b.Device, &b.Address,
+		timeColumn{&b.CreatedAt},
 	}
 }
 

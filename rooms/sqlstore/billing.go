@@ -11,8 +11,12 @@ const customerColumnNames = "id, name, external_id, metadata, status, created_at
 
 func customerColumns(c *rooms.Customer) []any {
 	return []any{
-		&c.ID, &c.Name, &c.ExternalID, jsonColumn{&c.Metadata}, &c.Status,
-		timeColumn{&c.CreatedAt}, timeColumn{&c.UpdatedAt}, &c.Revision,
+		&c.ID, &c.Name, &c.ExternalID,
+		jsonColumn{&c.Metadata},
+		&c.Status,
+		timeColumn{&c.CreatedAt},
+		timeColumn{&c.UpdatedAt},
+		&c.Revision,
 	}
 }
 
@@ -69,8 +73,14 @@ const subscriptionColumnNames = `id, customer_id, name, status, limits, quotas, 
 
 func subscriptionColumns(s *rooms.Subscription) []any {
 	return []any{
-		&s.ID, &s.CustomerID, &s.Name, &s.Status, jsonColumn{&s.Limits}, jsonColumn{&s.Quotas},
-		optionalTime{&s.StartsAt}, optionalTime{&s.EndsAt}, timeColumn{&s.CreatedAt}, timeColumn{&s.UpdatedAt}, &s.Revision,
+		&s.ID, &s.CustomerID, &s.Name, &s.Status,
+		jsonColumn{&s.Limits},
+		jsonColumn{&s.Quotas},
+		optionalTime{&s.StartsAt},
+		optionalTime{&s.EndsAt},
+		timeColumn{&s.CreatedAt},
+		timeColumn{&s.UpdatedAt},
+		&s.Revision,
 	}
 }
 

@@ -7,12 +7,14 @@ import (
 	"roomcast/rooms"
 )
 
-const joinTokenColumnNames = "id, room_id, name, role, external_id, expires_at, max_uses, uses, created_at"
+const joinTokenColumnNames = "id, room_id, name, role, external_id, expires_at, max_uses, uses, created_at" //nolint:gosec // columns
 
 func joinTokenColumns(t *rooms.JoinToken) []any {
 	return []any{
 		&t.ID, &t.RoomID, &t.Name, &t.Role, &t.ExternalID,
-		optionalTime{&t.ExpiresAt}, &t.MaxUses, &t.Uses, timeColumn{&t.CreatedAt},
+		optionalTime{&t.ExpiresAt},
+		&t.MaxUses, &t.Uses,
+		timeColumn{&t.CreatedAt},
 	}
 }
 

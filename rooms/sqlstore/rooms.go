@@ -21,14 +21,26 @@ type pull struct{ url, transport string }
 // roomColumns are roomColumnNames as arguments and as destinations.
 func roomColumns(r *rooms.Room, p *pull) []any {
 	return []any{
-		&r.ID, &r.Name, &r.Type, &r.Description, secretColumn{&r.ModeratorToken}, secretColumn{&r.ParticipantToken},
-		optionalSecret{&r.RoomAccessCode}, optionalSecret{&r.ParticipantAccessCode}, optionalSecret{&r.ModeratorAccessCode},
-		jsonColumn{&r.Features}, jsonColumn{&r.Metadata}, jsonColumn{&r.Limits},
-		&r.CustomerID, &r.SubscriptionID, &r.Suspended, optionalTime{&r.StartsAt},
-		optionalSecret{&r.StreamKey}, optionalSecret{&r.BackupStreamKey}, optionalSecret{&r.SRTPassphrase},
-		textOrEmpty{&p.url}, textOrEmpty{&p.transport},
+		&r.ID, &r.Name, &r.Type, &r.Description,
+		secretColumn{&r.ModeratorToken},
+		secretColumn{&r.ParticipantToken},
+		optionalSecret{&r.RoomAccessCode},
+		optionalSecret{&r.ParticipantAccessCode},
+		optionalSecret{&r.ModeratorAccessCode},
+		jsonColumn{&r.Features},
+		jsonColumn{&r.Metadata},
+		jsonColumn{&r.Limits},
+		&r.CustomerID, &r.SubscriptionID, &r.Suspended,
+		optionalTime{&r.StartsAt},
+		optionalSecret{&r.StreamKey},
+		optionalSecret{&r.BackupStreamKey},
+		optionalSecret{&r.SRTPassphrase},
+		textOrEmpty{&p.url},
+		textOrEmpty{&p.transport},
 		&r.Epochs.Session, &r.Epochs.Moderator, &r.Epochs.ModeratorMin, &r.Epochs.Participant, &r.Epochs.ParticipantMin,
-		timeColumn{&r.CreatedAt}, timeColumn{&r.UpdatedAt}, &r.Revision,
+		timeColumn{&r.CreatedAt},
+		timeColumn{&r.UpdatedAt},
+		&r.Revision,
 	}
 }
 

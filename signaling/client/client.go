@@ -83,7 +83,7 @@ func Dial(ctx context.Context, o Options) (*Client, *protocol.Welcome, error) {
 	conn, resp, err := websocket.DefaultDialer.DialContext(ctx, o.URL, o.Header)
 	if err != nil {
 		if resp != nil {
-			resp.Body.Close() //nolint:errcheck // only its status matters
+			resp.Body.Close()
 			return nil, nil, fmt.Errorf("open WebSocket: %w: %s", err, resp.Status)
 		}
 		return nil, nil, fmt.Errorf("open WebSocket: %w", err)
@@ -177,7 +177,7 @@ func (c *Client) Leave(ctx context.Context) error {
 
 // Close drops the connection without leaving: the seat is kept for 15 seconds.
 func (c *Client) Close() {
-	c.conn.Close() //nolint:errcheck // it is gone either way
+	c.conn.Close()
 	<-c.done
 }
 
@@ -194,7 +194,7 @@ func (c *Client) Err() error {
 func (c *Client) read() {
 	defer close(c.done)
 	defer close(c.messages)
-	defer c.conn.Close() //nolint:errcheck // it is gone either way
+	defer c.conn.Close()
 	var last protocol.ServerMessage
 	for {
 		_, frame, err := c.conn.ReadMessage()

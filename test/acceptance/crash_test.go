@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os/exec"
@@ -87,7 +88,7 @@ func TestASecondProcessOnTheSameDirectoryIsToldSo(t *testing.T) {
 	second.Env = append(second.Env, "ROOMCAST_HTTP_ADDRESS=127.0.0.1:0", "ROOMCAST_RTMP_ADDRESS=off", "ROOMCAST_WEBRTC_ADDRESS=off", "ROOMCAST_METRICS_ADDRESS=off")
 	began := time.Now()
 	out, err := second.CombinedOutput()
-	if _, ended := err.(*exec.ExitError); !ended {
+	if ended := new(exec.ExitError); !errors.As(err, &ended) {
 		t.Fatalf("the second process ended with %v\n%s", err, out)
 	}
 	if !strings.Contains(string(out), s.Dir) || !strings.Contains(strings.ToLower(string(out)), "another") {

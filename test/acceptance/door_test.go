@@ -189,8 +189,13 @@ func TestNames(t *testing.T) {
 	meet := s.CreateRoom(t, "meet", nil)
 	live := s.CreateRoom(t, "live", nil)
 	for _, c := range []struct{ what, name, want string }{
-		{"spaces around it", "  Ada Lovelace ", "Ada Lovelace"}, {"64 characters", repeat("ß", 64), repeat("ß", 64)}, {"65 characters", repeat("ß", 65), ""},
-		{"none", "", ""}, {"only spaces", "   ", ""}, {"a bidirectional override", "a\u202eb", ""}, {"a control character", "a\x07b", ""},
+		{"spaces around it", "  Ada Lovelace ", "Ada Lovelace"},
+		{"64 characters", repeat("ß", 64), repeat("ß", 64)},
+		{"65 characters", repeat("ß", 65), ""},
+		{"none", "", ""},
+		{"only spaces", "   ", ""},
+		{"a bidirectional override", "a\u202eb", ""},
+		{"a control character", "a\x07b", ""},
 	} {
 		body := harness.Fields{"token": meet.ParticipantToken, "name": c.name}
 		if c.want == "" {
@@ -278,8 +283,13 @@ func TestRolesAreHeldByTheServer(t *testing.T) {
 	participant.Refused(t, http.MethodGet, path+"/participants", nil, 403, "forbidden")
 	moderator.Want(t, http.MethodGet, path+"/participants", nil, 200, nil)
 	for _, keyOnly := range []struct{ method, path string }{
-		{http.MethodGet, path}, {http.MethodPatch, path}, {http.MethodDelete, path}, {http.MethodGet, "/api/v1/rooms"},
-		{http.MethodPost, path + "/suspend"}, {http.MethodPost, path + "/moderator_token/regenerate"}, {http.MethodGet, path + "/join_tokens"},
+		{http.MethodGet, path},
+		{http.MethodPatch, path},
+		{http.MethodDelete, path},
+		{http.MethodGet, "/api/v1/rooms"},
+		{http.MethodPost, path + "/suspend"},
+		{http.MethodPost, path + "/moderator_token/regenerate"},
+		{http.MethodGet, path + "/join_tokens"},
 	} {
 		answer := moderator.Do(t, keyOnly.method, keyOnly.path, harness.Fields{})
 		if answer.Status != 401 && answer.Status != 403 {

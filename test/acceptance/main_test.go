@@ -24,5 +24,3 @@ func run(m *testing.M) int {
 	}
 	return code
 }
-
-func text(s string) *string { return &s }

@@ -89,7 +89,7 @@ func deleteAdminSession(v *visit) (reply, error) {
 }
 
 func (v *visit) setAdminCookie(value string, maxAge int) {
-	http.SetCookie(v.w, &http.Cookie{
+	http.SetCookie(v.w, &http.Cookie{ //nolint:gosec // Secure follows the scheme: plain HTTP must work on localhost
 		Name: adminCookieName(v.info.Secure()), Value: value, Path: "/", MaxAge: maxAge,
 		HttpOnly: true, Secure: v.info.Secure(), SameSite: http.SameSiteStrictMode,
 	})

@@ -192,11 +192,13 @@ func TestURLsAreThoseTheCallerCanUse(t *testing.T) {
 			func(o *web.Options) {
 				o.API.Listeners = func() api.Listeners { return api.Listeners{RTMPPort: 1935, RTMPSPort: 1936} }
 			},
-			[]string{"Host", "a.example"}, "http://a.example/join/", "rtmps://a.example:1936/live",
+			[]string{"Host", "a.example"},
+			"http://a.example/join/", "rtmps://a.example:1936/live",
 		},
 		"another port is named": {
 			func(o *web.Options) { o.API.Listeners = func() api.Listeners { return api.Listeners{RTMPPort: 2935} } },
-			[]string{"Host", "a.example"}, "http://a.example/join/", "rtmp://a.example:2935/live",
+			[]string{"Host", "a.example"},
+			"http://a.example/join/", "rtmp://a.example:2935/live",
 		},
 		"a listener that is off is left out": {
 			func(o *web.Options) { o.API.Listeners = nil }, []string{"Host", "a.example"}, "http://a.example/join/", "",

@@ -155,7 +155,7 @@ func WriteStatus(w http.ResponseWriter, r *http.Request, err error, status int) 
 	if p.Code == CodeInternal && errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		// Nobody reads this answer; it only gives the access log a status.
 		w.WriteHeader(statusClientGone)
-		return nil
+		return nil //nolint:nilerr // the error is that the caller has gone
 	}
 	body, _ := json.Marshal(p) // Strings, numbers and a time: cannot be refused.
 	h := w.Header()

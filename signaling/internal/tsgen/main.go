@@ -26,7 +26,7 @@ func run(source, output string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(output, text, 0o644); err != nil {
+	if err := os.WriteFile(output, text, 0o644); err != nil { //nolint:gosec // source for everybody
 		return fmt.Errorf("write types: %w", err)
 	}
 	return nil
