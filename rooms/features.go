@@ -118,7 +118,7 @@ var featureTable = []feature{
 	},
 	flag("e2ee", meetOnly, false, false, func(f *Features) *bool { return &f.E2EE }),
 
-	flag("preview_before_live", broadcasts, false, false, func(f *Features) *bool { return &f.PreviewBeforeLive }),
+	flag("preview_before_live", broadcasts, true, false, func(f *Features) *bool { return &f.PreviewBeforeLive }),
 	number("reconnect_window_seconds", broadcasts, true, 60, 600, func(f *Features) *int { return &f.ReconnectWindowSeconds }),
 	{
 		name: "offline_image", types: broadcasts, parse: parseOfflineImage,
@@ -129,7 +129,7 @@ var featureTable = []feature{
 			}
 		},
 	},
-	flag("low_latency", liveOnly, false, true, func(f *Features) *bool { return &f.LowLatency }),
+	flag("low_latency", liveOnly, true, true, func(f *Features) *bool { return &f.LowLatency }),
 	flag("webrtc_playback", liveOnly, false, true, func(f *Features) *bool { return &f.WebRTCPlayback }),
 	number("dvr_window_seconds", liveOnly, false, 7200, 43200, func(f *Features) *int { return &f.DVRWindowSeconds }),
 	transcode(liveOnly, Transcode{Mode: "off"}),
