@@ -39,10 +39,7 @@ func (p *pages) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /join/{token}", p.shell("join.html"))
 	mux.HandleFunc("GET /rooms/{id}", p.shell("join.html"))
 	mux.HandleFunc("GET /embed/{id}", p.embed)
-	mux.HandleFunc("GET /assets/{name...}", func(w http.ResponseWriter, r *http.Request) {
-		deadline(w, staticDeadline)
-		p.assets.serve(w, r)
-	})
+	mux.HandleFunc("GET /assets/{name...}", p.assets.serve)
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /robots.txt", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -66,7 +63,6 @@ func (p *pages) embed(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) write(w http.ResponseWriter, r *http.Request, entry string, ancestors []string) {
-	deadline(w, staticDeadline)
 	p.policy.pageHeaders(w.Header(), ancestors)
 	file, err := p.assets.get(entry)
 	if err != nil {
@@ -93,7 +89,7 @@ func (a *assets) built() bool {
 	return err == nil
 }
 
-// staticDeadline bounds how long a slow caller may take for a page, an asset or a media object.
+// staticDeadline bounds how long a slow caller may take for an answer, unless its route says otherwise.
 const staticDeadline = 2 * time.Minute
 
 // deadline bounds the writing of this answer.

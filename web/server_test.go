@@ -226,3 +226,28 @@ func TestTheHeadersOfARequestAreBounded(t *testing.T) {
 		t.Errorf("%s %v", line, err)
 	}
 }
+
+func TestADeadlineDoesNotOutliveItsRequest(t *testing.T) {
+	deadlines := make(chan time.Time, 8)
+	d := newDoor(t, nil)
+	for _, path := range []string{"/api/v1/openapi.json", "/api/docs", "/nothing", "/join/x", "/healthz"} {
+		w := &deadlined{ResponseRecorder: httptest.NewRecorder(), set: deadlines}
+		d.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		select {
+		case <-deadlines:
+		default:
+			t.Errorf("%s sets no write deadline: an earlier one on its connection would hold", path)
+		}
+		for len(deadlines) > 0 {
+			<-deadlines
+		}
+	}
+}
+
+// deadlined tells of the write deadlines that are set.
+type deadlined struct {
+	*httptest.ResponseRecorder
+	set chan time.Time
+}
+
+func (d *deadlined) SetWriteDeadline(at time.Time) error { d.set <- at; return nil }

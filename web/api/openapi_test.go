@@ -14,6 +14,12 @@ import (
 	"roomcast/web/api"
 )
 
+// parameter is one of an operation.
+type parameter struct {
+	Name, In string
+	Required bool
+}
+
 // document is as much of OpenAPI as the tests look at.
 type document struct {
 	OpenAPI string `json:"openapi"`
@@ -24,10 +30,7 @@ type document struct {
 		Tags        []string         `json:"tags"`
 		Summary     string           `json:"summary"`
 		Security    []map[string]any `json:"security"`
-		Parameters  []struct {
-			Name, In string
-			Required bool
-		}
+		Parameters  []parameter
 		RequestBody *struct {
 			Content map[string]any
 		} `json:"requestBody"`
@@ -120,13 +123,8 @@ func TestTheDocumentIsSoundOpenAPI31(t *testing.T) {
 				t.Errorf("%s: unknown tag %q", where, op.Tags[0])
 			}
 			for _, match := range element.FindAllStringSubmatch(path, -1) {
-				if !slices.ContainsFunc(op.Parameters, func(p struct {
-					Name, In string
-					Required bool
-				},
-				) bool {
-					return p.Name == match[1] && p.In == "path" && p.Required
-				}) {
+				documented := func(p parameter) bool { return p.Name == match[1] && p.In == "path" && p.Required }
+				if !slices.ContainsFunc(op.Parameters, documented) {
 					t.Errorf("%s: path parameter %s is not documented", where, match[1])
 				}
 			}

@@ -152,7 +152,7 @@ func WriteStatus(w http.ResponseWriter, r *http.Request, err error, status int) 
 	if status != 0 && p.Code != CodeInternal {
 		p.Status = status
 	}
-	if p.Code == CodeInternal && errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+	if p.Code == CodeInternal && callerGone(r, err) {
 		// Nobody reads this answer; it only gives the access log a status.
 		w.WriteHeader(statusClientGone)
 		return nil //nolint:nilerr // the error is that the caller has gone
@@ -179,6 +179,11 @@ func WriteStatus(w http.ResponseWriter, r *http.Request, err error, status int) 
 		return err
 	}
 	return nil
+}
+
+// callerGone reports whether an error is only that the caller did not wait.
+func callerGone(r *http.Request, err error) bool {
+	return errors.Is(err, context.Canceled) && r.Context().Err() != nil
 }
 
 // statusClientGone is nginx's number for a caller that closed before the answer.
