@@ -155,7 +155,7 @@ func WriteStatus(w http.ResponseWriter, r *http.Request, err error, status int) 
 	if p.Code == CodeInternal && callerGone(r, err) {
 		// Nobody reads this answer; it only gives the access log a status.
 		w.WriteHeader(statusClientGone)
-		return nil //nolint:nilerr // the error is that the caller has gone
+		return nil
 	}
 	body, _ := json.Marshal(p) // Strings, numbers and a time: cannot be refused.
 	h := w.Header()
