@@ -6,11 +6,11 @@
 // none of them.
 //
 // Data flows like this. A body comes to the Registry as raw JSON, is validated
-// field by field (faults.go, body.go), becomes a Room, Customer, Subscription
+// field by field (body.go, faults.go), becomes a Room, Customer, Subscription
 // or JoinToken, and is stored in one transaction of the Store. What was stored
 // is told to watchers as an Event. A visitor comes to the Door with a token, a
 // room id, a session, a ticket or a stream key; pure rules (rules.go,
-// verdict.go, seats.go, attempts.go) decide on facts that the Door keeps for
+// claims.go, seats.go, attempts.go) decide on facts that the Door keeps for
 // every room in motion (hall.go) and loads again whenever the Registry has
 // changed that room. Seats live in memory; runs, locks, bans and ended sessions
 // are stored, so a restart ends nothing.

@@ -1,7 +1,6 @@
 package rooms_test
 
 import (
-	"context"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -192,7 +191,7 @@ func TestWrongCodesCloseOneDoorToOneAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHouse(t)
 		v := h.room(rooms.Meet, `"room_access_code":"right","moderator_access_code":"moderator"`)
-		try := func(d door, c string, from string) error {
+		try := func(d door, c, from string) error {
 			req := through(d, v)
 			if c != "" {
 				req.AccessCode = code(c)
@@ -264,7 +263,7 @@ func TestAnAddressJoins200TimesAMinute(t *testing.T) {
 }
 
 func join(h *house, v rooms.View) error {
-	_, err := h.door.Join(context.Background(), through(participantURL, v), home)
+	_, err := h.door.Join(h.t.Context(), through(participantURL, v), home)
 	return err
 }
 

@@ -74,6 +74,31 @@ func (e *events) emit(list ...Event) {
 	if len(list) == 0 {
 		return
 	}
+	if !e.push(list) {
+		return
+	}
+	done := false
+	defer func() {
+		if !done { // a watcher panicked: the next emit goes on
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.delivering = false
+		}
+	}()
+	for {
+		ev, watchers, more := e.pop()
+		if !more {
+			done = true
+			return
+		}
+		for _, w := range watchers {
+			w.fn(ev)
+		}
+	}
+}
+
+// push queues events; mine is false when another goroutine is delivering.
+func (e *events) push(list []Event) (mine bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now := time.Now().UTC()
@@ -83,19 +108,19 @@ func (e *events) emit(list ...Event) {
 		}
 		e.queue = append(e.queue, ev)
 	}
-	if e.delivering {
-		return
-	}
+	mine = !e.delivering
 	e.delivering = true
-	for len(e.queue) > 0 {
-		ev := e.queue[0]
-		e.queue = e.queue[1:]
-		watchers := slices.Clone(e.watchers)
-		e.mu.Unlock()
-		for _, w := range watchers {
-			w.fn(ev)
-		}
-		e.mu.Lock()
+	return mine
+}
+
+// pop takes the next event, or ends the delivery.
+func (e *events) pop() (ev Event, watchers []*watcher, more bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.queue) == 0 {
+		e.queue, e.delivering = nil, false
+		return Event{}, nil, false
 	}
-	e.queue, e.delivering = nil, false
+	ev, e.queue = e.queue[0], e.queue[1:]
+	return ev, slices.Clone(e.watchers), true
 }

@@ -89,21 +89,25 @@ func (d *Door) enter(ctx context.Context, roomID string, fn func(h *hall) error)
 		return errNoRoom
 	}
 	for {
-		h := d.hall(roomID)
-		h.op.Lock()
-		if h.isDropped() {
-			h.op.Unlock()
-			continue
-		}
-		err := d.refresh(ctx, h)
-		if err == nil {
-			err = fn(h)
-		}
-		events := h.takeEvents()
-		h.op.Unlock()
+		again, events, err := d.enterHall(ctx, d.hall(roomID), fn)
 		d.registry.events.emit(events...)
-		return err
+		if !again {
+			return err
+		}
 	}
+}
+
+// enterHall is enter for one hall; again says that it was forgotten meanwhile.
+func (d *Door) enterHall(ctx context.Context, h *hall, fn func(h *hall) error) (again bool, events []Event, err error) {
+	h.op.Lock()
+	defer h.op.Unlock()
+	if h.isDropped() {
+		return true, nil, nil
+	}
+	if err = d.refresh(ctx, h); err == nil {
+		err = fn(h)
+	}
+	return false, h.takeEvents(), err
 }
 
 // glance runs fn with mu held on fresh facts, loading them only if need be.

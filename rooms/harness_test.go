@@ -44,7 +44,7 @@ func newHouse(t testing.TB, o ...options) *house {
 // reopen starts a house on what another one left.
 func reopen(t testing.TB, dir string, o ...options) *house {
 	t.Helper()
-	ctx := context.Background()
+	ctx := t.Context()
 	log := slog.New(slog.DiscardHandler)
 	store, err := sqlstore.Open(ctx, dir, log)
 	if err != nil {
@@ -96,7 +96,7 @@ func (h *house) room(t rooms.Type, more string) rooms.View {
 	if more != "" {
 		more = "," + more
 	}
-	v, _, err := h.CreateRoom(context.Background(), json.RawMessage(fmt.Sprintf(`{"room_name":"Room","room_type":%q%s}`, t, more)), full)
+	v, _, err := h.CreateRoom(h.t.Context(), json.RawMessage(fmt.Sprintf(`{"room_name":"Room","room_type":%q%s}`, t, more)), full)
 	if err != nil {
 		h.t.Fatalf("create a room: %v", err)
 	}
@@ -105,7 +105,7 @@ func (h *house) room(t rooms.Type, more string) rooms.View {
 
 func (h *house) get(id string) rooms.View {
 	h.t.Helper()
-	v, err := h.Room(context.Background(), id)
+	v, err := h.Room(h.t.Context(), id)
 	if err != nil {
 		h.t.Fatalf("read a room: %v", err)
 	}
@@ -114,7 +114,7 @@ func (h *house) get(id string) rooms.View {
 
 func (h *house) patch(id, patch string) rooms.View {
 	h.t.Helper()
-	v, err := h.PatchRoom(context.Background(), id, json.RawMessage(patch), full)
+	v, err := h.PatchRoom(h.t.Context(), id, json.RawMessage(patch), full)
 	if err != nil {
 		h.t.Fatalf("patch a room: %v", err)
 	}
@@ -123,7 +123,7 @@ func (h *house) patch(id, patch string) rooms.View {
 
 func (h *house) subscription(body string) rooms.Subscription {
 	h.t.Helper()
-	s, _, err := h.CreateSubscription(context.Background(), json.RawMessage(body), full)
+	s, _, err := h.CreateSubscription(h.t.Context(), json.RawMessage(body), full)
 	if err != nil {
 		h.t.Fatalf("create a subscription: %v", err)
 	}
@@ -132,7 +132,7 @@ func (h *house) subscription(body string) rooms.Subscription {
 
 func (h *house) mint(roomID, body string) rooms.JoinToken {
 	h.t.Helper()
-	tok, _, err := h.MintJoinToken(context.Background(), roomID, json.RawMessage(body), full)
+	tok, _, err := h.MintJoinToken(h.t.Context(), roomID, json.RawMessage(body), full)
 	if err != nil {
 		h.t.Fatalf("mint a join token: %v", err)
 	}
@@ -147,7 +147,7 @@ func at(n int) rooms.Caller {
 }
 
 func (h *house) enter(token secret.Text, name string) (rooms.Joined, error) {
-	return h.door.Join(context.Background(), rooms.JoinRequest{Token: token, Name: name}, home)
+	return h.door.Join(h.t.Context(), rooms.JoinRequest{Token: token, Name: name}, home)
 }
 
 func (h *house) mustEnter(token secret.Text, name string) rooms.Joined {

@@ -222,9 +222,9 @@ func (d *Door) oldSession(f *facts, k knock, session secret.Text, role Role, t t
 	if session.IsZero() {
 		return claims{}, false, nil
 	}
-	old, _, err = d.sessions.read(session, true, t)
-	if err != nil || old.Room != k.room {
-		return claims{}, false, nil //nolint:nilerr // what cannot be read is not theirs
+	old, _, unreadable := d.sessions.read(session, true, t)
+	if unreadable != nil || old.Room != k.room {
+		return claims{}, false, nil //nolint:nilerr // an unreadable session is none
 	}
 	if why := f.verdict(&old, t); why != nil {
 		if why.Code == CodeBanned {

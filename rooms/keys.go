@@ -38,6 +38,9 @@ func LoadKeys(ctx context.Context, store Store) (Keys, error) {
 			if err != nil {
 				return err
 			}
+			if len(value) != 32 {
+				return fmt.Errorf("%s has %d bytes, not 32", name, len(value))
+			}
 			*key = secret.New(string(value))
 		}
 		return nil

@@ -86,11 +86,12 @@ func (d *Door) endRun(ctx context.Context, h *hall, reason string, hold time.Dur
 	h.published = false
 	h.tell(Event{Kind: RunEnded, Detail: reason})
 	for _, p := range h.seats.byParticipant {
-		switch {
-		case h.facts.record.Type == Meet:
+		switch h.facts.record.Type {
+		case Meet:
 			d.endSeat(h, p, refuse(CodeSessionInvalid, "the meeting has ended"), t)
-		case h.facts.record.Type == Video:
+		case Video:
 			d.freeSeat(h, p, t)
+		case Live, Simulcast: // viewers wait for the next broadcast
 		}
 	}
 	return nil

@@ -92,5 +92,5 @@ func (s *sessions) read(session secret.Text, expiredToo bool, now time.Time) (cl
 	if c.tooOld(now) || !expiredToo && !now.Before(t.ExpiresAt.Time) {
 		return claims{}, time.Time{}, refuse(CodeSessionExpired, "the session has expired")
 	}
-	return c, t.ExpiresAt.Time.UTC(), nil
+	return c, t.ExpiresAt.UTC(), nil
 }

@@ -129,7 +129,7 @@ func TestAnOldSessionGivesSeatAndIdentityBack(t *testing.T) {
 	v := h.room(rooms.Live, `"limits":{"max_participants":2}`)
 	other := h.room(rooms.Live, "")
 	first := h.mustEnter(v.ParticipantToken, "Ann")
-	back := func(token secret.Text, session secret.Text, name string) rooms.Joined {
+	back := func(token, session secret.Text, name string) rooms.Joined {
 		t.Helper()
 		j, err := h.door.Join(t.Context(), rooms.JoinRequest{Token: token, Session: session, Name: name}, home)
 		if err != nil {

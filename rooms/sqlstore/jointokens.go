@@ -7,7 +7,7 @@ import (
 	"roomcast/rooms"
 )
 
-const joinTokenColumnNames = "id, room_id, name, role, external_id, expires_at, max_uses, uses, created_at" //nolint:gosec // columns
+const joinTokenColumnNames = "id, room_id, name, role, external_id, expires_at, max_uses, uses, created_at" //nolint:gosec // names of columns
 
 func joinTokenColumns(t *rooms.JoinToken) []any {
 	return []any{

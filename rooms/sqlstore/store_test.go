@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -118,6 +117,29 @@ func TestNobodyElseCanRead(t *testing.T) {
 	}
 }
 
+func TestAPanicInATransactionLeavesTheStoreUsable(t *testing.T) {
+	s := open(t)
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_ = s.Update(t.Context(), func(tx rooms.Writer) error {
+			if err := tx.SetSetting(t.Context(), "s", []byte("v")); err != nil {
+				t.Error(err)
+			}
+			panic("boom")
+		})
+	}()
+	if err := s.Update(t.Context(), func(tx rooms.Writer) error { return tx.SetSetting(t.Context(), "other", []byte("v")) }); err != nil {
+		t.Errorf("the next transaction: %v", err)
+	}
+	if _, err := s.Setting(t.Context(), "s"); !errors.Is(err, rooms.ErrNotStored) {
+		t.Errorf("what the panicking one wrote: %v", err)
+	}
+}
+
 func TestOddPathsAreFine(t *testing.T) {
 	s := openIn(t, filepath.Join(t.TempDir(), "a b?c#d%20e&_pragma=synchronous(OFF)"))
 	var mode int
@@ -205,7 +227,7 @@ func createUntilKilled(dir string) {
 		}()
 	}
 	for id := range ids {
-		if _, err := io.WriteString(os.Stdout, id+"\n"); err != nil {
+		if _, err := os.Stdout.WriteString(id + "\n"); err != nil {
 			return
 		}
 	}
