@@ -39,11 +39,11 @@ func TestABroadcastIsSeenAndHeard(t *testing.T) {
 		now = s.Stream(t, room.ID)
 		video, audio := -1, -1
 		for i, track := range now.Tracks {
-			if track.Kind == "video" && track.Codec == "h264" && track.Width == 640 && track.Height == 360 &&
+			if track.Kind == "video" && strings.HasPrefix(track.Codec, "avc1.") && track.Width == 640 && track.Height == 360 &&
 				track.FrameRate > 28 && track.FrameRate < 32 && track.BitrateBps > 50_000 {
 				video = i
 			}
-			if track.Kind == "audio" && track.Codec == "aac" && track.SampleRate == 48000 && track.Channels == 2 && track.BitrateBps > 10_000 {
+			if track.Kind == "audio" && track.Codec == "mp4a.40.2" && track.SampleRate == 48000 && track.Channels == 2 && track.BitrateBps > 10_000 {
 				audio = i
 			}
 		}
