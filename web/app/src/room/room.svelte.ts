@@ -21,6 +21,10 @@ interface RoomOptions {
 
 const nothing: Permissions = { audio: false, video: false, screen: false, chat: false, moderate: false };
 
+const leaveTimeoutMs = 3_000;
+/** After these the session is gone on the server too; after others one may come back by it. */
+const finalCodes: ReadonlySet<string> = new Set(["banned", "ended", "max_duration", "room_deleted", "session_invalid", "session_expired", "not_found", "left"]);
+
 /**
  * A room as one participant sees it, of any type: the connection, who is there, the chat, the broadcast's state, and how it ended.
  * Components read it; the meeting's media stands on it (meet/meeting.svelte.ts).
@@ -74,12 +78,11 @@ export class Room {
 
   /** Leaves for good: the seat is free at once. */
   async leave(): Promise<void> {
-    const connected = this.client.state === "open";
-    this.client.leave();
-    if (!connected) {
-      // The socket could not say it. If this cannot either, the seat is free 15 s later.
-      await ask(this.session.api.DELETE("/api/v1/session")).catch(() => undefined);
+    if (this.client.state !== "open") {
+      // The socket cannot say it. If this cannot either, the seat is free 15 s later.
+      await ask(this.session.api.DELETE("/api/v1/session", { signal: AbortSignal.timeout(leaveTimeoutMs) })).catch(() => undefined);
     }
+    this.client.leave();
     this.session.end();
   }
 
@@ -121,8 +124,7 @@ export class Room {
     client.onstate = (state) => (this.link = state);
     client.onclosed = (why) => {
       this.over ??= why;
-      // These sessions are gone on the server too; the others may come back by the same session.
-      if (["banned", "ended", "room_deleted", "session_invalid", "session_expired", "not_found", "left"].includes(why.code)) this.session.end();
+      if (finalCodes.has(why.code)) this.session.end();
     };
     client.on("welcome", (welcome) => this.#welcomed(welcome));
     client.on("joined", ({ participant }) => {

@@ -1,0 +1,37 @@
+import type { Playback, PlaybackProblem } from "./player.svelte";
+
+/** What a viewer sees: the picture, or a state instead of it or over it. */
+export type Showing = "picture" | "waiting" | "preview" | "interrupted" | "ended" | "starting" | "stalled" | "click" | "trouble" | PlaybackProblem;
+
+interface ShowingInput {
+  /** The broadcast's state. */
+  state: string;
+  playback: Playback;
+  problem: PlaybackProblem | null;
+  trouble: boolean;
+  needsClick: boolean;
+}
+
+/** Whether a broadcast in this state has a picture for this role. */
+export function isPlayable(state: string, role: string): boolean {
+  return state === "live" || state === "interrupted" || (state === "preview" && role === "moderator");
+}
+
+/** Says what is shown, the broadcast's own state first, then what the player met. */
+export function showingOf({ state, playback, problem, trouble, needsClick }: ShowingInput): Showing {
+  if (problem !== null) return problem;
+  if (playback === "idle") {
+    if (state === "preview" || state === "ended") return state;
+    return state === "interrupted" ? "interrupted" : "waiting";
+  }
+  if (state === "interrupted") return "interrupted";
+  if (needsClick) return "click";
+  if (trouble) return "trouble";
+  if (playback === "starting") return "starting";
+  return playback === "stalled" ? "stalled" : "picture";
+}
+
+/** States in which the picture stays, with something over it. */
+export function keepsPicture(showing: Showing): boolean {
+  return showing === "picture" || showing === "stalled" || showing === "click" || showing === "interrupted";
+}

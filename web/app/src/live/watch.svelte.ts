@@ -1,0 +1,51 @@
+import type { JoinAnswer } from "$lib/api";
+import type { RoomSession } from "$lib/session";
+import { Room } from "../room/room.svelte";
+import { Player } from "./player.svelte";
+import { isPlayable, keepsPicture, showingOf, type Showing } from "./showing";
+
+/** One viewer of one room: the room's state and the player that follows it. Used by the live page and by embeds. */
+export class Watch {
+  readonly room: Room;
+  readonly player: Player;
+  readonly joined: JoinAnswer;
+
+  constructor(session: RoomSession, joined: JoinAnswer) {
+    this.joined = joined;
+    this.room = new Room(session, joined);
+    this.player = new Player({
+      url: () => session.current?.endpoints.hls,
+      renew: () => session.renew(),
+    });
+  }
+
+  /** The broadcast's state; "waiting" in rooms that have none. */
+  get state(): string {
+    return this.room.broadcast?.state ?? "waiting";
+  }
+
+  /** Whether there is, or will be, a picture here at all. */
+  get hasPicture(): boolean {
+    return this.joined.endpoints.hls !== undefined;
+  }
+
+  get showing(): Showing {
+    const { playback, problem, trouble, needsClick } = this.player;
+    return showingOf({ state: this.state, playback, problem, trouble, needsClick });
+  }
+
+  get keepsPicture(): boolean {
+    return this.player.playback !== "idle" && this.player.playback !== "starting" && keepsPicture(this.showing);
+  }
+
+  /** Plays when there is something to play; for an effect, which runs again when that changes. */
+  follow = (): void => {
+    if (this.hasPicture && this.room.over === null && isPlayable(this.state, this.joined.role)) this.player.start();
+    else this.player.stop();
+  };
+
+  close(): void {
+    this.player.stop();
+    this.room.close();
+  }
+}
