@@ -14,8 +14,8 @@ import (
 // gatherTimeout bounds the search for our own candidates, which only lists interfaces.
 const gatherTimeout = 5 * time.Second
 
-// maxCandidates is how many candidates of a client are taken for one offer.
-const maxCandidates = 64
+// MaxCandidates is how many candidates of a client are taken for one offer.
+const MaxCandidates = 64
 
 // conn is one PeerConnection of a peer. A peer that makes another one gets
 // another conn; its publications stay.
@@ -98,7 +98,7 @@ func (c *conn) addSlots(o offer) error {
 		c.peer.room.mu.Lock()
 		audio, video := len(c.audio), len(c.video)
 		c.peer.room.mu.Unlock()
-		if sec.audio && audio >= maxAudioSlots || !sec.audio && video >= maxVideoSlots {
+		if sec.audio && audio >= MaxAudioSlots || !sec.audio && video >= MaxVideoSlots {
 			continue
 		}
 		s := newSlot(c, sec.audio)

@@ -27,7 +27,7 @@ func (l logger) put(level slog.Level, format string, args ...any) {
 	if len(args) > 0 {
 		format = fmt.Sprintf(format, args...)
 	}
-	l.log.Log(ctx, level, format)
+	l.log.Log(ctx, level, "WebRTC library", "text", format)
 }
 
 // levelTrace is below what any operator turns on.

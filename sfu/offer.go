@@ -9,12 +9,16 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// Limits of an offer.
+// Limits of an offer. PROTOCOL.md names them, and a test of package signaling
+// keeps the two the same.
 const (
-	maxSections   = 48
-	maxAudioSlots = 6
-	maxVideoSlots = 25
-	maxMidChars   = 16 // a header extension of one byte's length holds no more
+	// MaxSections is how many media sections an offer may have.
+	MaxSections = 48
+	// MaxAudioSlots and MaxVideoSlots are how many receive-only sections are served.
+	MaxAudioSlots = 6
+	MaxVideoSlots = 25
+
+	maxMidChars = 16 // a header extension of one byte's length holds no more
 )
 
 // Refusal is an offer or candidate that is not taken, through the client's fault.
@@ -61,8 +65,8 @@ func readOffer(text string) (offer, error) {
 	if len(desc.MediaDescriptions) == 0 {
 		return offer{}, refuse("the SDP has no media section")
 	}
-	if len(desc.MediaDescriptions) > maxSections {
-		return offer{}, &Refusal{TooMuch: true, Detail: fmt.Sprintf("an offer has at most %d media sections", maxSections)}
+	if len(desc.MediaDescriptions) > MaxSections {
+		return offer{}, &Refusal{TooMuch: true, Detail: fmt.Sprintf("an offer has at most %d media sections", MaxSections)}
 	}
 	group, _ := desc.Attribute(sdp.AttrKeyGroup)
 	bundle := strings.Fields(group)

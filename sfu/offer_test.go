@@ -17,7 +17,7 @@ func media(kind, mid, direction string, more ...string) string {
 func TestOffersThatAreRefused(t *testing.T) {
 	bundle := "a=group:BUNDLE 0 1\r\n"
 	var many strings.Builder
-	for i := range maxSections + 1 {
+	for i := range MaxSections + 1 {
 		many.WriteString(media("audio", fmt.Sprint(i), "recvonly"))
 	}
 	tests := map[string]struct {
@@ -70,7 +70,7 @@ func TestCandidatesAreBounded(t *testing.T) {
 	if err := b.peer.Candidate("candidate: nonsense", nil, &line); !errors.As(err, &refusal) {
 		t.Errorf("nonsense: %v", err)
 	}
-	for range maxCandidates - 1 {
+	for range MaxCandidates - 1 {
 		must(t, b.peer.Candidate("candidate:1 1 udp 2122260223 0d3f0d5c-7a2d-4e0f-9d7a-000000000000.local 50123 typ host", nil, &line))
 	}
 	if err := b.peer.Candidate("", nil, &line); !errors.As(err, &refusal) || !refusal.TooMuch {

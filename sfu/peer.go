@@ -156,7 +156,7 @@ func (p *Peer) Candidate(candidate string, mid *string, line *uint16) error {
 	if c != nil {
 		c.candidates++
 	}
-	tooMany := c != nil && c.candidates > maxCandidates
+	tooMany := c != nil && c.candidates > MaxCandidates
 	p.room.mu.Unlock()
 	if c == nil || c.pc.RemoteDescription() == nil {
 		return ErrNoConnection

@@ -49,7 +49,7 @@ func (s *SFU) NewRoom(events RoomEvents) (*Room, error) {
 	r := &Room{
 		sfu: s, events: events, stop: make(chan struct{}), done: make(chan struct{}), peers: map[string]*Peer{},
 		// One more than a peer has slots, for nobody hears oneself.
-		selector: speaker.NewSelector[trackID](maxAudioSlots + 1),
+		selector: speaker.NewSelector[trackID](MaxAudioSlots + 1),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,13 +1,11 @@
 package sfu
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -104,17 +102,18 @@ func (s *SFU) listenOnce(udpAddr *net.UDPAddr, tcpAddress string) error {
 	if tcpAddress == "" {
 		return nil
 	}
-	host, port, err := net.SplitHostPort(tcpAddress)
+	tcpAddr, err := net.ResolveTCPAddr("tcp", tcpAddress)
 	if err != nil {
 		return errors.Join(fmt.Errorf("read WebRTC TCP address: %w", err), udp.Close())
 	}
-	if port == "0" {
-		port = strconv.Itoa(udp.LocalAddr().(*net.UDPAddr).Port)
+	if tcpAddr.Port == 0 {
+		tcpAddr.Port = udp.LocalAddr().(*net.UDPAddr).Port
 	}
-	s.tcpListen, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", net.JoinHostPort(host, port))
+	tcp, err := net.ListenTCP("tcp", tcpAddr)
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for WebRTC: %w", err), udp.Close())
 	}
+	s.tcpListen = tcp
 	return nil
 }
 

@@ -1,9 +1,9 @@
 package sfu
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -66,14 +66,17 @@ func newSlot(c *conn, audio bool) *slot {
 	if audio {
 		rate = audioClockRate
 	}
+	// Where a stream begins is unguessable (RFC 3550 section 5.1).
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand
 	return &slot{
-		conn: c, audio: audio, rtxSeq: uint16(rand.Uint32()), //nolint:gosec // where RTP begins is no secret
-		rw: rewrite.New(rate, uint16(rand.Uint32()), rand.Uint32()), //nolint:gosec // as above
+		conn: c, audio: audio, rtxSeq: binary.BigEndian.Uint16(random[:]),
+		rw: rewrite.New(rate, binary.BigEndian.Uint16(random[2:]), binary.BigEndian.Uint32(random[4:])),
 	}
 }
 
 // ID implements webrtc.TrackLocal.
-func (s *slot) ID() string { return fmt.Sprintf("slot-%p", s) }
+func (s *slot) ID() string { return "slot-" + s.mid }
 
 // RID implements webrtc.TrackLocal.
 func (s *slot) RID() string { return "" }

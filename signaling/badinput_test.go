@@ -26,7 +26,7 @@ func (p *place) raw() *raw {
 	conn, resp, err := websocket.DefaultDialer.DialContext(p.t.Context(), p.url, header)
 	must(p.t, err)
 	must(p.t, resp.Body.Close())
-	p.t.Cleanup(func() { conn.Close() }) //nolint:errcheck // it may be closed already
+	p.t.Cleanup(func() { conn.Close() }) // it may be closed already
 	must(p.t, conn.SetReadDeadline(time.Now().Add(patience)))
 	return &raw{p.t, conn}
 }
@@ -233,7 +233,7 @@ func TestARequestThatIsNoWebSocketIsToldSo(t *testing.T) {
 	p := newPlace(t)
 	resp, err := p.http.Client().Get(p.http.URL)
 	must(t, err)
-	defer resp.Body.Close() //nolint:errcheck // only its head matters
+	defer resp.Body.Close() // only its head matters
 	if resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("got %s, %s", resp.Status, resp.Header.Get("Content-Type"))
 	}

@@ -27,7 +27,7 @@ func TestTwoHundredJoinAndLeave(t *testing.T) {
 	p := newPlace(t)
 	host := p.join("m/host/moderator")
 	go func() {
-		for range host.Messages() { //nolint:revive // taken so that the host is not too slow
+		for range host.Messages() { // taken so that the host is not too slow
 		}
 	}()
 	goroutines, fds := runtime.NumGoroutine(), descriptors(t)

@@ -43,10 +43,23 @@ type footage struct {
 	audio [][]byte // Opus packets of 20 ms
 }
 
-// shoot encodes a moving picture and a tone.
+var film struct {
+	sync.Once
+	footage
+}
+
+// shoot returns a moving picture and a tone, encoded once for all tests.
 func shoot(t *testing.T) footage {
 	t.Helper()
-	var f footage
+	film.Do(func() { film.footage = encode(t) })
+	if len(film.video) == 0 {
+		t.Fatal("there is no footage")
+	}
+	return film.footage
+}
+
+func encode(t *testing.T) (f footage) {
+	t.Helper()
 	ivf := ffmpeg(t, "-f", "lavfi", "-i", "testsrc=size=320x180:rate=30", "-t", "2", "-c:v", "libvpx", "-deadline", "realtime",
 		"-g", "600", "-b:v", "600k", "-f", "ivf", "pipe:1")
 	video, _, err := ivfreader.NewWith(bytes.NewReader(ivf))
@@ -371,6 +384,26 @@ func TestMediaOutlivesABrokenSocket(t *testing.T) {
 	}
 }
 
+func TestALostPeerConnectionIsToldAndReplaced(t *testing.T) {
+	f := shoot(t)
+	p := newPlace(t)
+	ann := p.perform("m/ann/participant", 0, protocol.Microphone, protocol.Camera)
+	ann.act(f)
+	eve := p.perform("m/eve/participant", 1)
+	view := &protocol.View{Tiles: []protocol.Tile{{Participant: "ann", Source: protocol.Camera, Width: 320, Height: 180}}}
+	eve.ask(view)
+	eve.packets(eve.section("ann", protocol.Camera), 0, 5)
+	must(t, eve.media.Close()) // says goodbye by DTLS
+	hear[*protocol.MediaLost](eve.guest, nil)
+
+	eve.received, eve.slots = map[string][]*rtp.Packet{}, map[string]protocol.Slot{}
+	eve.connect(1)
+	mid := eve.section("ann", protocol.Camera) // the view still holds
+	if got := frames(t, eve.packets(mid, 0, 30)); got[0][0]&1 != 0 {
+		t.Error("the first frame is no key frame")
+	}
+}
+
 func TestWhatTheRoomForbidsIsNotPublished(t *testing.T) {
 	f := shoot(t)
 	p := newPlace(t)
@@ -398,7 +431,7 @@ func TestWhatTheRoomForbidsIsNotPublished(t *testing.T) {
 	ann.packets(mid, 0, 5)
 
 	// The room changes its mind while bob goes on sending.
-	p.house.change("m", rooms.RoomUpdated, func(v *rooms.View) { v.Settings.Features.ParticipantsVideo = false }) //nolint:errcheck // never fails
+	p.house.change("m", rooms.RoomUpdated, func(v *rooms.View) { v.Settings.Features.ParticipantsVideo = false }) // never fails
 	hear(ann.guest, func(s *protocol.Slots) bool { return s.Slots[0].Mid == mid && s.Slots[0].Participant == nil })
 	if got, want := p.server.Publishing("m", "bob"), (Publishing{Audio: true}); got != want {
 		t.Errorf("bob publishes %+v", got)

@@ -15,9 +15,15 @@ import (
 	"roomcast/signaling/protocol"
 )
 
-func refusedBy(err error) (r *client.Refused, ok bool) { return r, errors.As(err, &r) }
+func refusedBy(err error) (r *client.Refused, ok bool) {
+	ok = errors.As(err, &r)
+	return r, ok
+}
 
-func closedBy(err error) (c *client.Closed, ok bool) { return c, errors.As(err, &c) }
+func closedBy(err error) (c *client.Closed, ok bool) {
+	ok = errors.As(err, &c)
+	return c, ok
+}
 
 func TestThoseInAMeetingSeeEachOther(t *testing.T) {
 	p := newPlace(t)
@@ -79,7 +85,7 @@ func TestChatReachesAllAndIsKeptForThoseWhoComeLater(t *testing.T) {
 	if r, ok := refusedBy(err); !ok || r.Code != protocol.CodeRateLimited || r.RetryAfter <= 0 {
 		t.Errorf("many messages give %v", err)
 	}
-	p.house.change("m", rooms.RoomUpdated, func(v *rooms.View) { v.Settings.Features.ParticipantsChat = false })
+	p.house.change("m", rooms.RoomUpdated, func(v *rooms.View) { v.Settings.Features.ParticipantsChat = false }) // never fails
 	hear(eve, func(u *protocol.RoomUpdated) bool { return !u.Permissions.Chat })
 	eve.refused(protocol.CodeForbidden, &protocol.ChatSend{Text: "no"})
 	ann.ask(&protocol.ChatSend{Text: "moderators may"})

@@ -170,7 +170,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.closed = true
 	for sock := range s.sockets {
 		// Not all at once: a full house would overrun the door after a restart.
-		sock.send(&protocol.Reconnect{AfterMs: 200 + rand.Int64N(1800)}) //nolint:gosec // spreads the rush, no more
+		sock.send(&protocol.Reconnect{AfterMs: 200 + rand.Int64N(1800)}) //nolint:gosec // it spreads load and hides nothing
 		sock.close(protocol.CloseRestart)
 	}
 	s.mu.Unlock()
@@ -192,7 +192,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 		s.mu.Lock()
 		for sock := range s.sockets {
-			sock.conn.Close()
+			sock.conn.Close() // it is being thrown away
 		}
 		s.mu.Unlock()
 		<-done

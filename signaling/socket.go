@@ -56,7 +56,7 @@ func (s *socket) close(code int) { s.out.finish(code) }
 func (s *socket) write() {
 	ping := time.NewTicker(protocol.PingInterval)
 	defer ping.Stop()
-	defer s.conn.Close()
+	defer s.conn.Close() // nothing is left to be done with the connection
 	for {
 		select {
 		case <-s.done:

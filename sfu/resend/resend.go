@@ -26,11 +26,11 @@ type entry struct {
 // Cache is a ring of packets by sequence number. It is safe for concurrent use.
 type Cache struct {
 	mu   sync.Mutex
-	ring []entry
+	ring []entry // nil before the first packet
 }
 
-// New returns an empty Cache; it takes Packets times MaxPayload bytes.
-func New() *Cache { return &Cache{ring: make([]entry, Packets)} }
+// New returns an empty Cache; from the first packet on it takes Packets times MaxPayload bytes.
+func New() *Cache { return &Cache{} }
 
 // Put keeps a copy of a packet; longer ones than MaxPayload are not kept.
 func (c *Cache) Put(seq uint16, ts uint32, marker bool, payload []byte) {
@@ -39,6 +39,9 @@ func (c *Cache) Put(seq uint16, ts uint32, marker bool, payload []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ring == nil {
+		c.ring = make([]entry, Packets)
+	}
 	e := &c.ring[seq%Packets]
 	e.filled, e.seq, e.ts, e.marker = true, seq, ts, marker
 	e.size = copy(e.payload[:], payload)
@@ -48,6 +51,9 @@ func (c *Cache) Put(seq uint16, ts uint32, marker bool, payload []byte) {
 func (c *Cache) Get(seq uint16, buf []byte) (size int, ts uint32, marker, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ring == nil {
+		return 0, 0, false, false
+	}
 	e := &c.ring[seq%Packets]
 	if !e.filled || e.seq != seq {
 		return 0, 0, false, false

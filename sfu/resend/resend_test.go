@@ -9,6 +9,9 @@ import (
 
 func TestCacheKeepsTheLastPackets(t *testing.T) {
 	c := resend.New()
+	if _, _, _, ok := c.Get(0, make([]byte, resend.MaxPayload)); ok {
+		t.Error("an empty cache has a packet")
+	}
 	for i := range resend.Packets + 1 {
 		c.Put(uint16(65530+i), uint32(i), i%2 == 0, []byte{byte(i), byte(i >> 8)})
 	}

@@ -83,7 +83,7 @@ func Dial(ctx context.Context, o Options) (*Client, *protocol.Welcome, error) {
 	conn, resp, err := websocket.DefaultDialer.DialContext(ctx, o.URL, o.Header)
 	if err != nil {
 		if resp != nil {
-			resp.Body.Close()
+			resp.Body.Close() // only its status matters
 			return nil, nil, fmt.Errorf("open WebSocket: %w: %s", err, resp.Status)
 		}
 		return nil, nil, fmt.Errorf("open WebSocket: %w", err)
@@ -177,7 +177,7 @@ func (c *Client) Leave(ctx context.Context) error {
 
 // Close drops the connection without leaving: the seat is kept for 15 seconds.
 func (c *Client) Close() {
-	c.conn.Close()
+	c.conn.Close() // it is gone either way
 	<-c.done
 }
 
@@ -194,7 +194,7 @@ func (c *Client) Err() error {
 func (c *Client) read() {
 	defer close(c.done)
 	defer close(c.messages)
-	defer c.conn.Close()
+	defer c.conn.Close() // it is gone either way
 	var last protocol.ServerMessage
 	for {
 		_, frame, err := c.conn.ReadMessage()

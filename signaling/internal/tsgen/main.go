@@ -26,7 +26,7 @@ func run(source, output string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(output, text, 0o644); err != nil { //nolint:gosec // source for everybody
+	if err := os.WriteFile(output, text, 0o644); err != nil { //nolint:gosec // a source file is for all to read
 		return fmt.Errorf("write types: %w", err)
 	}
 	return nil
