@@ -170,7 +170,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.closed = true
 	for sock := range s.sockets {
 		// Not all at once: a full house would overrun the door after a restart.
-		sock.send(&protocol.Reconnect{AfterMs: 200 + rand.Int64N(1800)}) //nolint:gosec // it spreads load and hides nothing
+		sock.send(&protocol.Reconnect{AfterMs: 200 + rand.Int64N(1800)}) //nolint:gosec // spreads the rush, no more
 		sock.close(protocol.CloseRestart)
 	}
 	s.mu.Unlock()
