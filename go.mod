@@ -2,8 +2,6 @@ module roomcast
 
 go 1.26.0
 
-ignore ./web/app/node_modules
-
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/bluenviron/gortmplib v1.0.1

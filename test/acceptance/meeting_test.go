@@ -112,7 +112,9 @@ func TestAModeratorsWordHolds(t *testing.T) {
 	t.Run("participants do not moderate", func(t *testing.T) {
 		for _, m := range []harness.Message{
 			{"type": "moderator_mute", "participant": ada.ID, "kinds": []string{"video"}},
-			{"type": "remove", "participant": ada.ID, "ban_address": false}, {"type": "lock"}, {"type": "end"},
+			{"type": "remove", "participant": ada.ID, "ban_address": false},
+			{"type": "lock"},
+			{"type": "end"},
 		} {
 			if answer, err := eve.Ask(ctx, m); err == nil {
 				t.Errorf("Eve's %s is answered %v", m.Type(), answer)
