@@ -132,6 +132,7 @@ func TestWhatIsPushedComesOutBitForBit(t *testing.T) {
 		{"60 fps, low latency", source{rate: "60", seconds: 5, video: []string{"-g", "60", "-bf", "0"}}, true, "2"},
 		{"24 fps, keys every 3 s, low latency", source{rate: "24", seconds: 8, video: []string{"-g", "72", "-bf", "0", "-sc_threshold", "0"}}, true, "3"},
 		{"keys over 8 s apart, as OBS sends by default", source{seconds: 20, video: []string{"-g", "250", "-sc_threshold", "0"}}, false, "8"},
+		{"keys at scene changes, 8 s apart at most", source{seconds: 24, filter: ",select='1',negate=enable='between(t,1,1.5)+between(t,4,4.2)'", video: []string{"-g", "240"}}, true, "8"},
 		{"no second key frame at all", source{rate: "25", seconds: 23, video: []string{"-g", "9999", "-keyint_min", "9999", "-sc_threshold", "0"}}, false, "10"},
 		{"pictures at odd times", source{seconds: 9, filter: ",select='not(eq(mod(n\\,7)\\,3)+eq(mod(n\\,11)\\,5))'", video: []string{"-g", "40", "-bf", "0", "-fps_mode", "vfr"}}, true, "2"},
 		{"picture alone", source{seconds: 6, noAudio: true}, false, "2"},
@@ -214,6 +215,7 @@ func TestOtherCodecsAreRefusedByName(t *testing.T) {
 }
 
 func TestStateTellsWhatComesIn(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	stop, _ := h.start(source{seconds: 60, pace: true, video: []string{"-g", "60", "-bf", "0", "-b:v", "400k"}})
 	var s live.State
@@ -236,6 +238,7 @@ func TestStateTellsWhatComesIn(t *testing.T) {
 }
 
 func TestSecondEncoderTakesOverWithoutALostState(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	_, first := h.start(source{seconds: 60, pace: true})
 	eventually(t, 10*time.Second, "the first is on air", func() bool { return h.playlist() != "" })
@@ -266,6 +269,7 @@ func TestSecondEncoderTakesOverWithoutALostState(t *testing.T) {
 }
 
 func TestHalfOpenEncoderIsDroppedWithin10s(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	cmd := exec.Command("ffmpeg", source{seconds: 60, pace: true}.args(h.url(key))...)
 	if err := cmd.Start(); err != nil {
@@ -289,6 +293,7 @@ func TestHalfOpenEncoderIsDroppedWithin10s(t *testing.T) {
 }
 
 func TestCutHoldsTheKey(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, nil)
 	_, done := h.start(source{seconds: 60, pace: true})
 	eventually(t, 10*time.Second, "it is on air", func() bool { return h.hub.State("room").State == live.Live })
@@ -305,6 +310,7 @@ func TestCutHoldsTheKey(t *testing.T) {
 }
 
 func TestLimitsSendThePublisherAway(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t, func(s *rooms.Settings) {
 		height := int64(120)
 		s.Limits.MaxHeight, s.LimitSources = &height, map[string]string{"max_height": rooms.SourceRoom}

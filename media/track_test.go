@@ -123,10 +123,31 @@ func FuzzNALs(f *testing.F) {
 		total := 0
 		for n := range NALs(b) {
 			_ = NALType(n)
+			_ = KeyInterval(b)
 			total += 4 + len(n)
 		}
 		if total > len(b) || CheckAVCC(b) == nil && total != len(b) {
 			t.Errorf("walked %d of %d bytes", total, len(b))
 		}
 	})
+}
+
+func TestX264SaysHowFarApartKeyFramesAre(t *testing.T) {
+	sei := func(text string) []byte {
+		return AppendNAL(AppendNAL(nil, append([]byte{nalSEI, 5, 200}, text...)), []byte{0x65, 1})
+	}
+	for text, want := range map[string]int{
+		"x264 - core 164 - options: cabac=1 keyint=250 keyint_min=25 scenecut=40": 250,
+		"x264 - core 164 - options: keyint=infinite keyint_min=25":                1 << 30,
+		"x264 - core 164 - options: keyint_min=25":                                0,
+		"x264 - core 164 - options: keyint=":                                      0,
+		"another encoder keyint=12":                                               0,
+	} {
+		if got := KeyInterval(sei(text)); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+	if got := KeyInterval([]byte{1, 2}); got != 0 {
+		t.Errorf("%d in a malformed picture", got)
+	}
 }

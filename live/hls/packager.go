@@ -181,6 +181,9 @@ func (p *Packager) take(u *media.Unit) {
 		p.advance(u.DTS)
 	}
 	if random && u.Track.Kind == media.Video {
+		if !p.keySeen {
+			p.timing.promise(media.KeyInterval(u.Payload), u.Track.FrameRate)
+		}
 		if p.keySeen && u.DTS > p.lastKey {
 			p.timing.group(u.DTS - p.lastKey)
 		}

@@ -577,3 +577,26 @@ func lastURI(list string) (uri string) {
 	}
 	return uri
 }
+
+func TestEncoderThatCutsAtScenesIsTakenAtItsWord(t *testing.T) {
+	f := newFeeder(t, Options{}, picture, sound)
+	said := media.AppendNAL(nil, []byte("\x06\x05\xc8x264 - core 164 - options: keyint=200 keyint_min=20"))
+	keys := map[int]bool{0: true, 30: true, 55: true, 80: true, 280: true, 310: true, 510: true}
+	for n := range 700 {
+		u := &media.Unit{Track: picture, DTS: f.at, PTS: f.at, Key: keys[n], Payload: []byte{0, 0, 0, 1, 0x41}}
+		if n == 0 {
+			u.Payload = said
+		}
+		f.write(u)
+		f.at += 40 * time.Millisecond
+	}
+	f.p.End()
+	if list := f.playlist(); !strings.Contains(list, "#EXT-X-TARGETDURATION:8\n") {
+		t.Errorf("playlist %s", list)
+	}
+	for _, s := range f.p.segments {
+		if !s.independent {
+			t.Errorf("segment %d does not begin with a key frame", s.number)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type timing struct {
 	gops            [gopMemory]time.Duration
 	gopCount        int
 	longest         time.Duration // of all groups of pictures, before target is fixed
+	promised        time.Duration // longest group of pictures, by the encoder's own word
 	minStep, maxOne time.Duration // shortest and longest frame
 }
 
@@ -55,21 +56,28 @@ func (t *timing) frame(d time.Duration) {
 	t.maxOne = max(t.maxOne, d)
 }
 
-// expected is how long the next group of pictures will likely be.
+// promise notes how many pictures apart the encoder says key frames may be.
+func (t *timing) promise(pictures int, rate float64) {
+	if pictures > 0 && rate > 0 {
+		t.promised = time.Duration(min(float64(pictures)/rate, maxTarget.Seconds()) * float64(time.Second))
+	}
+}
+
+// expected is how long the next group of pictures may be.
 func (t *timing) expected() time.Duration {
-	var m time.Duration
+	m := t.promised
 	for _, g := range t.gops {
 		m = max(m, g)
 	}
 	return m
 }
 
-// fix decides: the target is the longest group of pictures, or the longest
-// allowed if none closed; a part is a whole number of frames.
+// fix decides: the target is the longest group of pictures, seen or promised,
+// or the longest allowed if none closed; a part is a whole number of frames.
 func (t *timing) fix(longestSegment time.Duration, main *media.Track) {
 	t.target = maxTarget
 	if t.gopCount > 0 || main.Kind == media.Audio {
-		seconds := math.Ceil((max(t.longest, longestSegment) - rounding).Seconds())
+		seconds := math.Ceil((max(t.longest, t.promised, longestSegment) - rounding).Seconds())
 		t.target = min(max(time.Duration(seconds)*time.Second, minTarget), maxTarget)
 	}
 	frame := t.maxOne
