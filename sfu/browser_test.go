@@ -46,9 +46,9 @@ type arrival struct {
 	packet *rtp.Packet
 }
 
-func newSFU(t *testing.T) *SFU {
+func newSFU(t *testing.T, publicIPs ...string) *SFU {
 	t.Helper()
-	s, err := New(Options{UDPAddress: "127.0.0.1:0", TCPAddress: "127.0.0.1:0"})
+	s, err := New(Options{UDPAddress: "127.0.0.1:0", TCPAddress: "127.0.0.1:0", PublicIPs: publicIPs})
 	if err != nil {
 		t.Fatal(err)
 	}

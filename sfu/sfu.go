@@ -144,9 +144,9 @@ func (s *SFU) configure(publicIPs []string) error {
 		if err := e.SetICEAddressRewriteRules(rewriteRules(publicIPs)...); err != nil {
 			return fmt.Errorf("set public addresses: %w", err)
 		}
-	} else {
-		e.SetIncludeLoopbackCandidate(true)
 	}
+	// A listener on loopback has no other address that the public ones could stand for.
+	e.SetIncludeLoopbackCandidate(len(publicIPs) == 0 || s.Addr().IP.IsLoopback())
 	if err := e.SetAnsweringDTLSRole(webrtc.DTLSRoleServer); err != nil {
 		return fmt.Errorf("set DTLS role: %w", err)
 	}

@@ -167,6 +167,16 @@ func TestTheLoudestAreHeard(t *testing.T) {
 	}
 }
 
+func TestAServerOnLoopbackOffersItsPublicAddresses(t *testing.T) {
+	room := newRoom(t, newSFU(t, "127.0.0.1"))
+	ann, eve := join(t, room, "ann", 0), join(t, room, "eve", 1)
+	ann.camera(100, 7)
+	eve.peer.View([]Tile{{Peer: "ann", Source: "camera", Width: 320, Height: 180}})
+	if f := open(t, eve.next(eve.until("ann", "camera"))); f.who != "ann" {
+		t.Errorf("the first frame is %+v", f)
+	}
+}
+
 func TestMediaGoesOverTCPWhereThereIsNoUDP(t *testing.T) {
 	room := newRoom(t, newSFU(t))
 	ann := join(t, room, "ann", 0)

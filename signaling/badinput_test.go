@@ -127,6 +127,15 @@ func (p *place) welcomed(session string) *raw {
 	return r
 }
 
+func TestLeavingClosesTheSocketAlsoWhenNoAnswerIsAskedFor(t *testing.T) {
+	p := newPlace(t)
+	r := p.welcomed("m/ann/participant")
+	r.send(`{"type":"leave"}`)
+	if m, code := r.next(); code != protocol.CloseNormal {
+		t.Errorf("got %+v, closed with %d", m, code)
+	}
+}
+
 func TestFramesThatAreRefusedAndLeaveTheSocketOpen(t *testing.T) {
 	many := func(n int, one string) string { return strings.TrimSuffix(strings.Repeat(one+",", n), ",") }
 	tests := map[string]struct{ frame, code, detail string }{

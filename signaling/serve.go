@@ -136,13 +136,12 @@ func (v *visit) take(frame []byte) {
 		v.refuse(id, protocol.KindOf(m), err)
 		return
 	}
-	if reply == nil {
-		if id == "" {
-			return
-		}
+	if reply == nil && id != "" {
 		reply = &protocol.OK{}
 	}
-	v.sock.send(protocol.Answering(reply, id))
+	if reply != nil {
+		v.sock.send(protocol.Answering(reply, id))
+	}
 	if _, leaving := m.(*protocol.Leave); leaving {
 		v.sock.close(protocol.CloseNormal)
 	}
