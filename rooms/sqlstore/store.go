@@ -39,7 +39,7 @@ var _ rooms.Store = (*Store)(nil)
 // Open opens the store in dataDir, creating what is missing, and takes the
 // directory for this process until Close: a second Open is a *LockedError.
 func Open(ctx context.Context, dataDir string, log *slog.Logger) (*Store, error) {
-	if err := os.MkdirAll(dataDir, 0o700); err != nil { //nolint:gosec // the operator names the directory
+	if err := os.MkdirAll(dataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
 	if err := os.Chmod(dataDir, 0o700); err != nil { //nolint:gosec // a directory is entered by its x bit
@@ -58,7 +58,7 @@ func Open(ctx context.Context, dataDir string, log *slog.Logger) (*Store, error)
 
 func (s *Store) open(ctx context.Context, path string, log *slog.Logger) error {
 	// SQLite gives its -wal and -shm files the mode of the database.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the directory
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err == nil {
 		err = errors.Join(f.Chmod(0o600), f.Close())
 	}
