@@ -28,7 +28,7 @@ export class Guard {
       if (!["http:", "https:", "ws:", "wss:"].includes(url.protocol)) return;
       if (url.host !== new URL(this.origin).host) this.faults.push(`a request to another host: ${request.url()}`);
       const referer = request.headers().referer;
-      if (referer !== undefined && new URL(referer).pathname !== "/") this.faults.push(`Referer ${referer} sent to ${url.pathname}`);
+      if (referer && new URL(referer).pathname !== "/") this.faults.push(`Referer ${referer} sent to ${url.pathname}`);
     });
     page.on("websocket", (socket) => {
       if (new URL(socket.url()).host !== new URL(this.origin).host) this.faults.push(`a socket to another host: ${socket.url()}`);
