@@ -68,7 +68,7 @@ test("two people meet, see and hear each other, and a moderator keeps order", as
 
   await test.step("a screen is shared", async () => {
     await ada.getByRole("button", { name: "Share a screen" }).click();
-    await expect(ada.getByText("You are sharing your screen").first()).toBeVisible();
+    await expect(ada.getByRole("button", { name: "Stop sharing" }).first()).toBeVisible();
     await seesAndHears(mo, 2);
     await expect(mo.getByText("Ada's screen").first()).toBeVisible();
     await ada.getByRole("button", { name: "Stop sharing" }).first().click();
