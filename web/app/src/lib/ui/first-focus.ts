@@ -5,6 +5,6 @@
 export function firstFocus(event: Event, panel: HTMLElement | undefined): void {
   if (!panel) return;
   event.preventDefault();
-  const field = panel.querySelector<HTMLElement>("input:not([readonly], [disabled], [type=hidden]), textarea:not([disabled]), [data-select-trigger]:not([disabled])");
+  const field = panel.querySelector<HTMLElement>("input:not([readonly], [disabled], [type=hidden]), textarea:not([disabled]), [data-select-trigger]:not([disabled]), [role=switch]:not([disabled])");
   (field ?? panel).focus();
 }
