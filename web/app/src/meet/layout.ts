@@ -16,7 +16,9 @@ export function gridFor(width: number, height: number, count: number, gap: numbe
     const cellWidth = (width - gap * (columns - 1)) / columns;
     const cellHeight = (height - gap * (rows - 1)) / rows;
     const tileWidth = Math.floor(Math.max(0, Math.min(cellWidth, cellHeight * aspect)));
-    if (tileWidth > best.tileWidth) best = { columns, rows, tileWidth, tileHeight: Math.floor(tileWidth / aspect) };
+    // In a tall box, several columns of slightly smaller tiles look better than one long column.
+    const wanted = columns <= rows ? best.tileWidth * 0.75 : best.tileWidth;
+    if (tileWidth > wanted) best = { columns, rows, tileWidth, tileHeight: Math.floor(tileWidth / aspect) };
   }
   return best;
 }

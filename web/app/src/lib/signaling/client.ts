@@ -204,7 +204,8 @@ export class SignalingClient {
 
   #transmit(message: ClientMessage): boolean {
     const socket = this.#socket;
-    if (!socket || socket.bufferedAmount > maxBufferedBytes) return false;
+    // After a fatal error the server only closes.
+    if (!socket || this.#fatal || socket.bufferedAmount > maxBufferedBytes) return false;
     const text = JSON.stringify(message);
     if (text.length > LIMITS.maxMessageBytes) return false;
     try {
@@ -262,6 +263,7 @@ export class SignalingClient {
     this.#emit(message);
     // After the listeners of welcome have said what they want, so that it comes first.
     if (message.type === "welcome") this.#flush();
+    else if (message.type === "ended") this.#end({ code: message.code, detail: message.detail });
   }
 
   #welcomed(resume: string): void {
