@@ -21,6 +21,7 @@ func awaitState(t *testing.T, s *harness.Server, roomID, want string, within tim
 }
 
 func TestABroadcastIsSeenAndHeard(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, harness.Options{})
 	room := s.CreateRoom(t, "live", harness.Fields{
 		"room_access_code": "4711",
@@ -172,6 +173,7 @@ func TestASecondPublisherTakesOver(t *testing.T) {
 }
 
 func TestAHalfOpenPublisherIsDropped(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, harness.Options{})
 	room := s.CreateRoom(t, "live", nil)
 	publisher := s.Publish(t, room, harness.Picture{})
@@ -238,6 +240,26 @@ func TestABroadcasterIsCutOff(t *testing.T) {
 		s.API().Want(t, http.MethodDelete, "/api/v1/rooms/"+room.ID, nil, 204, nil)
 		gone(t, publisher)
 	})
+}
+
+func TestAPreviewIsSeenByNobodyUntilItIsStarted(t *testing.T) {
+	s := harness.Start(t, harness.Options{})
+	room := s.CreateRoom(t, "live", harness.Fields{"room_features": harness.Fields{"preview_before_live": true}})
+	path := "/api/v1/rooms/" + room.ID + "/stream"
+	s.Publish(t, room, harness.Picture{Size: "320x180"})
+	awaitState(t, s, room.ID, "preview", 15*time.Second)
+	viewer := s.Enter(t, room.ParticipantToken, "Vi")
+	moderator := s.Stranger().Bearer(s.Enter(t, room.ModeratorToken, "Mo").Session)
+	s.Stranger().Refused(t, http.MethodGet, viewer.Endpoints["hls"], nil, 503, "not_ready")
+	moderator.Want(t, http.MethodPost, path+"/start", nil, 200, nil)
+	awaitState(t, s, room.ID, "live", 5*time.Second)
+	if pulled := s.Pull(t, viewer, time.Second); pulled.Frames < 15 {
+		t.Errorf("pulled %d frames\n%s", pulled.Frames, pulled.Log)
+	}
+	moderator.Want(t, http.MethodPost, path+"/stop", nil, 200, nil)
+	if now := awaitState(t, s, room.ID, "preview", 5*time.Second); now.Publisher == nil {
+		t.Error("stopping the show sent the publisher away")
+	}
 }
 
 // lastLine returns the last line of a playlist that is no tag.

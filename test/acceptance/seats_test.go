@@ -49,6 +49,7 @@ func TestAHundredAtOnceAndTenSeats(t *testing.T) {
 }
 
 func TestASeatThatNobodyUsesIsFreeAgain(t *testing.T) {
+	t.Parallel()
 	s := harness.Start(t, harness.Options{})
 	room := s.CreateRoom(t, "meet", harness.Fields{"limits": harness.Fields{"max_participants": 1}})
 	body := harness.Fields{"token": room.ParticipantToken, "name": "Ada"}

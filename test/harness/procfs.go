@@ -31,24 +31,28 @@ func (s *Server) Footprint() Footprint {
 	return Footprint{Goroutines: int(goroutines), Descriptors: len(entries)}
 }
 
-// Rest waits until the process has stopped changing what it holds and returns
-// that: where a later Returns has to come back to.
+// Rest waits until what the process holds hardly changes any more and returns
+// the most of it that was seen then: where a later Returns has to come back to.
 func (s *Server) Rest() Footprint {
 	s.t.Helper()
-	s.http.CloseIdleConnections()
-	var last Footprint
-	same := 0
+	const looks, wobble = 10, 2
+	var seen []Footprint
+	var most Footprint
 	Eventually(s.t, 30*time.Second, "goroutines and descriptors stand still", func() bool {
-		now := s.Footprint()
-		if now == last {
-			same++
-		} else {
-			same = 0
+		s.http.CloseIdleConnections()
+		if seen = append(seen, s.Footprint()); len(seen) < looks {
+			return false
 		}
-		last = now
-		return same >= 10
-	}, func() any { return last })
-	return last
+		seen = seen[len(seen)-looks:]
+		least := seen[0]
+		most = seen[0]
+		for _, one := range seen {
+			least = Footprint{min(least.Goroutines, one.Goroutines), min(least.Descriptors, one.Descriptors)}
+			most = Footprint{max(most.Goroutines, one.Goroutines), max(most.Descriptors, one.Descriptors)}
+		}
+		return most.Goroutines-least.Goroutines <= wobble && most.Descriptors-least.Descriptors <= wobble
+	}, func() any { return seen })
+	return most
 }
 
 // Returns fails the test unless the process comes back to what it held, with a
