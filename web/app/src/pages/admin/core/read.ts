@@ -1,5 +1,5 @@
 import { ask } from "$lib/api";
-import { parseExact, type Exact } from "./exact-json";
+import { parseExact, writeExact, type Exact, type ExactObject } from "./exact-json";
 
 /** One resource as it was read: its value, the same document with exact numbers, and the ETag that a change may be made conditional on. */
 export interface Read<T> {
@@ -18,6 +18,11 @@ export async function readAnswer<T>(call: Promise<{ data?: string; error?: unkno
     }),
   );
   return { value: JSON.parse(text) as T, exact: parseExact(text), etag };
+}
+
+/** A request body with exact numbers. The schema's types know only JavaScript's numbers, so such a body has none of them. */
+export function exactly(body: ExactObject): { body: never; bodySerializer: () => string } {
+  return { body: body as never, bodySerializer: () => writeExact(body) };
 }
 
 /** The header that makes a change conditional, if there is something to hold on to. */

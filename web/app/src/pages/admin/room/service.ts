@@ -1,7 +1,7 @@
 import { ask, type Api } from "$lib/api";
 import type { Ban, Broadcast, JoinToken, JoinTokenCreate, Participant, Room, RoomPatch } from "$lib/api/schema.gen";
-import { writeExact, type ExactObject } from "../core/exact-json";
-import { ifMatch, readAnswer, type Read } from "../core/read";
+import type { ExactObject } from "../core/exact-json";
+import { exactly, ifMatch, readAnswer, type Read } from "../core/read";
 
 const path = (id: string) => ({ params: { path: { id } } });
 const asText = { parseAs: "text" } as const;
@@ -27,7 +27,7 @@ export function patchRoom(api: Api, id: string, body: RoomPatch, etag: string | 
 /** Replaces a room's metadata. */
 export function putMetadata(api: Api, id: string, metadata: ExactObject, etag: string | null): Promise<Read<Room>> {
   return readAnswer(
-    api.PUT("/api/v1/rooms/{id}/room_metadata", { params: { path: { id }, header: ifMatch(etag) }, body: {}, bodySerializer: () => writeExact(metadata), ...asText }),
+    api.PUT("/api/v1/rooms/{id}/room_metadata", { params: { path: { id }, header: ifMatch(etag) }, ...exactly(metadata), ...asText }),
   );
 }
 
