@@ -20,6 +20,9 @@ var unbuiltPage []byte
 //go:embed static/missing.html
 var missingPage []byte
 
+//go:embed static/plain.css
+var plainStyle []byte
+
 // pages serves the page shells. The same shell answers every address of its kind, whether a token or a room exists
 // or not: what there is to see, the page asks the API for.
 type pages struct {
@@ -40,6 +43,12 @@ func (p *pages) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /rooms/{id}", p.shell("join.html"))
 	mux.HandleFunc("GET /embed/{id}", p.embed)
 	mux.HandleFunc("GET /assets/{name...}", p.assets.serve)
+	mux.HandleFunc("GET /plain.css", func(w http.ResponseWriter, r *http.Request) {
+		deadline(w, staticDeadline)
+		w.Header().Set("Cache-Control", "no-cache")
+		file := &asset{plain: plainStyle, contentType: "text/css; charset=utf-8"}
+		file.write(w, r, http.StatusOK)
+	})
 	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("GET /robots.txt", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -51,6 +51,17 @@ func TestPagesCarryTheirHeaders(t *testing.T) {
 	}
 }
 
+func TestTheMissingPageHasItsStyle(t *testing.T) {
+	d := newDoor(t, nil)
+	r := d.ask("GET", "/nothing/here", "Accept", "text/html")
+	if body := textOf(t, r); r.StatusCode != 404 || !strings.Contains(body, `href="/plain.css"`) {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	if r := d.ask("GET", "/plain.css"); r.StatusCode != 200 || r.Header.Get("Content-Type") != "text/css; charset=utf-8" || !strings.Contains(textOf(t, r), "--surface") {
+		t.Errorf("%d %s", r.StatusCode, r.Header.Get("Content-Type"))
+	}
+}
+
 func TestThePublicURLIsAllowedToTheScripts(t *testing.T) {
 	d := newDoor(t, func(o *web.Options) { o.PublicURL = &url.URL{Scheme: "https", Host: "pub.example"} })
 	policy := d.ask("GET", "/admin").Header.Get("Content-Security-Policy")
