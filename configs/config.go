@@ -19,7 +19,7 @@ const Auto = "auto"
 type Config struct {
 	PublicURL      string         `key:"public_url" kind:"url" doc:"Base URL in every URL handed out, such as https://rooms.example.com; unset: the Host of each request, for its answer only."`
 	DataDir        string         `key:"data_dir" kind:"path" doc:"Directory for everything that is kept: database, certificates, media. Made at the first start."`
-	AdminKey       secret.Text    `key:"admin_key" doc:"API key of the administrator, 16 characters or more; replaces the one that the first start makes."`
+	AdminKey       secret.Text    `key:"admin_key" doc:"API key of the administrator, better 16 characters or more; replaces the one that the first start makes."`
 	TrustedProxies []netip.Prefix `key:"trusted_proxies" doc:"Networks (CIDR) of reverse proxies whose X-Forwarded-* headers are believed."`
 
 	HTTP     HTTP     `key:"http"`

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -70,6 +71,10 @@ type loader struct {
 	faults  Faults
 }
 
+// serviceLink matches what Kubernetes puts into the environment when a
+// service is called "roomcast": theirs, not mistakes of the operator's.
+var serviceLink = regexp.MustCompile(`^ROOMCAST_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$`)
+
 func (l *loader) env(environ []string) {
 	names := make([]string, len(l.keys))
 	for i, k := range l.keys {
@@ -81,6 +86,9 @@ func (l *loader) env(environ []string) {
 			continue
 		}
 		i := slices.Index(names, name)
+		if i < 0 && serviceLink.MatchString(name) {
+			continue
+		}
 		if i < 0 {
 			l.faults = append(l.faults, Fault{Path: name, Problem: "is not a variable of ours", Want: suggest(name, names)})
 			continue

@@ -107,6 +107,7 @@ log:
 		Env: []string{
 			"ROOMCAST_RTMP_ADDRESS=127.0.0.1:3", "ROOMCAST_SRT_ADDRESS=[::1]:4", "ROOMCAST_LOG_FORMAT=",
 			"ROOMCAST_ADMIN_KEY=0123456789abcdef", "ROOMCAST_WEBRTC_PUBLIC_IPS=192.0.2.1, 2001:db8::1", "PATH=/bin",
+			"ROOMCAST_SERVICE_HOST=10.0.0.1", "ROOMCAST_SERVICE_PORT_HTTP=8080", "ROOMCAST_PORT=tcp://10.0.0.1:8080", "ROOMCAST_PORT_8080_TCP_ADDR=10.0.0.1",
 		},
 		Flags: map[string]string{"srt-address": ":5", "outbound-allow-private": "false", "data-dir": "/srv"},
 	})
@@ -213,6 +214,13 @@ func TestFaultsNameTheKeyTheSourceAndWhatWouldBeRight(t *testing.T) {
 	}
 }
 
+func TestAShortAdminKeyIsTaken(t *testing.T) {
+	got, err := Load(Sources{Env: []string{"ROOMCAST_ADMIN_KEY=short"}})
+	if err != nil || got.AdminKey.Reveal() != "short" {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestListenersThatDoNotClash(t *testing.T) {
 	for name, env := range map[string][]string{
 		"TCP and UDP on one number":        {"ROOMCAST_HTTP_ADDRESS=:8890"},
@@ -233,7 +241,7 @@ func TestListenersThatDoNotClash(t *testing.T) {
 func TestNoSecretIsEverShown(t *testing.T) {
 	const canary = "s3cret"
 	for name, s := range map[string]Sources{
-		"a weak key":                   {Env: []string{"ROOMCAST_ADMIN_KEY=" + canary}},
+		"a key with a space":           {Env: []string{"ROOMCAST_ADMIN_KEY=" + canary + " x"}},
 		"a misspelt variable":          {Env: []string{"ROOMCAST_ADMIN_KYE=" + canary}},
 		"a misspelt key":               {File: write(t, "admin_kye: "+canary)},
 		"a key that is an alias":       {File: write(t, "admin_key: *"+canary)},

@@ -20,8 +20,9 @@ type fault struct{ problem, want string }
 
 func (f *fault) Error() string { return f.problem }
 
-// minAdminKey is the least number of characters in a configured admin key.
-const minAdminKey = 16
+// StrongAdminKey is the number of characters below which a configured admin key
+// is taken with a warning.
+const StrongAdminKey = 16
 
 // set writes one value, or for a list all of its values, into the key's field.
 func (k Key) set(field reflect.Value, values []string) error {
@@ -42,8 +43,8 @@ func (k Key) set(field reflect.Value, values []string) error {
 func (k Key) setOne(field reflect.Value, value string) error {
 	switch p := field.Addr().Interface().(type) {
 	case *secret.Text:
-		if len(value) < minAdminKey || strings.ContainsFunc(value, unprintable) {
-			return &fault{"is too weak or not printable", fmt.Sprintf("give %d or more printable ASCII characters without spaces", minAdminKey)}
+		if value == "" || strings.ContainsFunc(value, unprintable) {
+			return &fault{"is empty or not printable", fmt.Sprintf("give %d or more printable ASCII characters without spaces", StrongAdminKey)}
 		}
 		*p = secret.New(value)
 	case *Address:

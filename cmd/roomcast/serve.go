@@ -57,6 +57,9 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	door := rooms.NewDoor(rooms.DoorOptions{Registry: registry, Store: store, Keys: keys, Log: log})
 	apiKeys := rooms.NewAPIKeys(store)
 	if !config.AdminKey.IsZero() {
+		if len(config.AdminKey.Reveal()) < configs.StrongAdminKey {
+			log.Warn("the configured admin key is short: whoever guesses it owns every room", "better_characters", configs.StrongAdminKey)
+		}
 		if _, _, err := apiKeys.EnsureAdminKey(ctx, config.AdminKey); err != nil {
 			return err
 		}
