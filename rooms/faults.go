@@ -35,10 +35,18 @@ func (f *faults) err() error {
 	case 0:
 		return nil
 	case 1:
-		return &Error{Code: f.list[0].Code, Detail: f.list[0].Pointer + " " + f.list[0].Detail, Faults: f.list}
+		return &Error{Code: f.list[0].Code, Detail: sentence(f.list[0]), Faults: f.list}
 	default:
 		return &Error{Code: CodeValidationFailed, Detail: fmt.Sprintf("the body has %d faults", len(f.list)), Faults: f.list}
 	}
+}
+
+// sentence is a fault as one line for people.
+func sentence(f Fault) string {
+	if f.Pointer == "" {
+		return "the body " + f.Detail
+	}
+	return f.Pointer + ": " + f.Detail
 }
 
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")

@@ -28,6 +28,13 @@ func listQuery(limit int, cursor string) (ListQuery, error) {
 
 func encodeCursor(id string) string { return base64.RawURLEncoding.EncodeToString([]byte(id)) }
 
+// IsCursor reports whether a list may be asked to go on from there: a
+// next_cursor, or "" for the first page.
+func IsCursor(cursor string) bool {
+	_, err := decodeCursor(cursor)
+	return err == nil
+}
+
 func decodeCursor(cursor string) (string, error) {
 	if cursor == "" {
 		return "", nil

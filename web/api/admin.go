@@ -55,7 +55,7 @@ func createAdminSession(v *visit) (reply, error) {
 	}
 	f := readFields(v.body)
 	presented, given := f.hidden("key", maxCredential)
-	if !given {
+	if !given && len(f.faults) == 0 {
 		f.fault("/key", "is required")
 	}
 	if err := f.done(); err != nil {

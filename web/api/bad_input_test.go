@@ -44,7 +44,7 @@ func TestEachBadInputGetsItsStatedError(t *testing.T) {
 		"list: a limit that is no number":          {"GET /api/v1/rooms?limit=x", "", 422, "validation_failed", "?limit"},
 		"list: an empty limit":                     {"GET /api/v1/rooms?limit=", "", 422, "validation_failed", "?limit"},
 		"list: a limit twice":                      {"GET /api/v1/rooms?limit=1&limit=2", "", 422, "validation_failed", "?limit"},
-		"list: a cursor of ours it is not":         {"GET /api/v1/rooms?cursor=x", "", 422, "validation_failed", ""},
+		"list: a cursor of ours it is not":         {"GET /api/v1/rooms?cursor=x", "", 422, "validation_failed", "?cursor"},
 		"list: a cursor beyond all":                {"GET /api/v1/rooms?cursor=" + strings.Repeat("x", 600), "", 422, "validation_failed", "?cursor"},
 		"list: an unknown type":                    {"GET /api/v1/rooms?room_type=opera", "", 422, "validation_failed", "?room_type"},
 		"list: an unknown status":                  {"GET /api/v1/rooms?status=gone", "", 422, "validation_failed", "?status"},
@@ -106,6 +106,7 @@ func TestEachBadInputGetsItsStatedError(t *testing.T) {
 		"join: an unknown token":                   {"POST /api/v1/join", `{"token":"a","name":"Ada"}`, 404, "token_unknown", ""},
 		"join: a token beyond all":                 {"POST /api/v1/join", `{"token":"` + strings.Repeat("a", 600) + `"}`, 422, "validation_failed", "/token"},
 		"login: no key":                            {"POST /api/v1/admin/session", `{}`, 422, "validation_failed", "/key"},
+		"login: a key that is no text":             {"POST /api/v1/admin/session", `{"key":4}`, 422, "validation_failed", "/key"},
 		"login: an unknown field":                  {"POST /api/v1/admin/session", `{"key":"a","user":"b"}`, 422, "unknown_field", "/user"},
 		"a field's name is escaped in its pointer": {"POST /api/v1/door", `{"token":"a","a/b~c":1}`, 422, "unknown_field", "/a~1b~0c"},
 	}
@@ -119,7 +120,7 @@ func TestEachBadInputGetsItsStatedError(t *testing.T) {
 				return
 			}
 			faults, _ := a.body["errors"].([]any)
-			if len(faults) == 0 || faults[0].(map[string]any)["pointer"] != tt.pointer {
+			if len(faults) != 1 || faults[0].(map[string]any)["pointer"] != tt.pointer {
 				t.Errorf("faults %v, want %s", faults, tt.pointer)
 			}
 		})

@@ -185,6 +185,9 @@ func TestMintedTokensAreShownOnce(t *testing.T) {
 	if list := h.must(200, "GET", path, "").items(); len(list) != 0 {
 		t.Errorf("%v", list)
 	}
+	if plain := h.must(201, "POST", path, ""); plain.str("role") != "participant" || plain.str("token") == "" {
+		t.Errorf("minted without a body: %s", plain.text)
+	}
 }
 
 func TestRunsEndAndRest(t *testing.T) {

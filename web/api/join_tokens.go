@@ -51,7 +51,7 @@ func (s *Service) joinTokenCalls() []*call {
 		{
 			id: "create-join-token", method: http.MethodPost, path: path, tag: tagJoinTokens,
 			summary: "Mint a join token", description: "Its URL admits without a code, as what it was minted for.",
-			access: byKey, scope: rooms.ScopeSecrets, body: JoinTokenCreate{}, status: http.StatusCreated, answer: JoinToken{},
+			access: byKey, scope: rooms.ScopeSecrets, body: JoinTokenCreate{}, bodyOptional: true, status: http.StatusCreated, answer: JoinToken{},
 			creates: true, handle: mintJoinToken,
 		},
 		{

@@ -15,7 +15,6 @@ import (
 const (
 	defaultPage  = 50
 	maxPage      = 200
-	maxCursor    = 512
 	maxSearch    = 200
 	maxKeyLength = 255
 )
@@ -70,7 +69,7 @@ func (v *visit) page() (limit int, cursor string, err error) {
 		return 0, "", err
 	}
 	cursor = v.queryText("cursor")
-	if len(cursor) > maxCursor {
+	if !rooms.IsCursor(cursor) {
 		return 0, "", badParameter("cursor", "is not a cursor of this list")
 	}
 	return limit, cursor, nil
