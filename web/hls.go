@@ -115,11 +115,16 @@ func (h *hlsRoutes) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.refuseAs(w, r, err, 0)
 }
 
-// refuseMedia answers that there is no media, which is 503: players come again.
+// refuseMedia answers that there is no media, which is 503: players come again;
+// or that the playlist asked for is too far ahead, which is 400 (rfc8216bis
+// section 6.2.5.2).
 func (h *hlsRoutes) refuseMedia(w http.ResponseWriter, r *http.Request, err error) {
 	status := 0
-	if rooms.CodeOf(err) == rooms.CodeNotReady {
+	switch rooms.CodeOf(err) {
+	case rooms.CodeNotReady:
 		status = http.StatusServiceUnavailable
+	case rooms.CodeValidationFailed:
+		status = http.StatusBadRequest
 	}
 	h.refuseAs(w, r, err, status)
 }

@@ -80,6 +80,15 @@ func TestNoMediaYetIs503(t *testing.T) {
 	}
 }
 
+func TestAPlaylistTooFarAheadIs400(t *testing.T) {
+	d := newDoor(t, nil)
+	d.media.err = &rooms.Error{Code: rooms.CodeValidationFailed, Detail: "_HLS_msn is too far ahead"}
+	r := d.ask("GET", "/hls/"+room+"/"+ticket+"/p1/live.m3u8?_HLS_msn=99")
+	if body := textOf(t, r); r.StatusCode != 400 || !strings.Contains(body, `"status":400`) {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+}
+
 func TestPlaylistsAreCompressedForThoseWhoReadThat(t *testing.T) {
 	d := newDoor(t, nil)
 	path := "/hls/" + room + "/" + ticket + "/p1/live.m3u8"
