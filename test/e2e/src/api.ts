@@ -10,6 +10,7 @@ export interface Room {
   room_url: string | null;
   room_access_code: string | null;
   room_metadata: Record<string, unknown>;
+  limits: Record<string, number | null>;
   stream_key: string | null;
   ingest_urls: Record<string, { url: string; stream_key?: string }> | null;
   status: string;

@@ -1,4 +1,4 @@
-import type { Page } from "@playwright/test";
+import type { Locator, Page } from "@playwright/test";
 import { logIn } from "../src/admin.ts";
 import { expectAccessible } from "../src/axe.ts";
 import type { Room } from "../src/api.ts";
@@ -12,6 +12,9 @@ async function roomNamed(server: Server, name: string): Promise<Room> {
   expect(items, `rooms named ${name}`).toHaveLength(1);
   return items[0] as Room;
 }
+
+/** One of the cards of a room's page. */
+const card = (page: Page, title: string): Locator => page.locator("section").filter({ has: page.getByRole("heading", { name: title, exact: true }) });
 
 /** Fills and saves the form behind Add New Room. */
 async function addRoom(page: Page, type: string, name: string, code: string): Promise<void> {
@@ -89,22 +92,42 @@ test("a room is edited, its link regenerated with a warning, and deleted", async
   await expectAccessible(page);
 
   await test.step("its links and publishing address are there", async () => {
-    await expect(page.getByText(room.participant_url).first().or(page.locator(`input[value="${room.participant_url}"]`)).first()).toBeVisible();
-    await page.getByRole("button", { name: "Copy participant URL" }).first().click();
+    await expect(page.getByLabel("Participant URL", { exact: true })).toHaveValue(room.participant_url);
+    await page.getByRole("button", { name: "Copy participant URL" }).click();
     await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe(room.participant_url);
-    await expect(page.getByRole("img", { name: /^QR code/ }).first().or(page.getByRole("button", { name: /^QR code/ }).first())).toBeVisible();
+    await page.getByRole("button", { name: "QR code: participant URL" }).click();
+    await expect(page.getByRole("dialog").getByRole("img")).toBeVisible();
+    await page.keyboard.press("Escape");
+    await expect(page.getByLabel("RTMP server", { exact: true })).toHaveValue(room.ingest_urls?.rtmp?.url ?? "");
+    await expect(page.getByLabel("Stream key", { exact: true })).not.toHaveValue(room.stream_key ?? "");
+    await page.getByRole("button", { name: "Show stream key" }).click();
+    await expect(page.getByLabel("Stream key", { exact: true })).toHaveValue(room.stream_key ?? "");
   });
 
-  await test.step("editing, with metadata as rows", async () => {
+  await test.step("editing what it is called, and a limit", async () => {
     await page.getByRole("button", { name: "Edit", exact: true }).first().click();
     const form = page.getByRole("dialog", { name: "Edit room" });
-    await expectAccessible(page);
     await form.getByLabel("Name", { exact: true }).fill("Walrus television");
+    await expectAccessible(page);
+    await form.getByRole("button", { name: "Save" }).click();
+    await expect(page.getByRole("heading", { name: "Walrus television" })).toBeVisible();
+    await card(page, "Limits").getByRole("button", { name: "Edit" }).click();
+    const limits = page.getByRole("dialog", { name: "Limits" });
+    await limits.getByLabel(/^Participants/).fill("12");
+    await limits.getByRole("button", { name: "Save" }).click();
+    await expect(limits).toBeHidden();
+    expect((await server.api.room(room.id)).limits.max_participants).toBe(12);
+  });
+
+  await test.step("metadata as rows", async () => {
+    await card(page, "Metadata").getByRole("button", { name: "Edit" }).click();
+    const form = page.getByRole("dialog", { name: "Metadata" });
     await form.getByRole("button", { name: "Add a row" }).click();
     await form.getByRole("textbox", { name: "Key" }).last().fill("contract");
     await form.getByRole("textbox", { name: "Value" }).last().fill("W-77");
+    await expectAccessible(page);
     await form.getByRole("button", { name: "Save" }).click();
-    await expect(page.getByRole("heading", { name: "Walrus television" })).toBeVisible();
+    await expect(form).toBeHidden();
     expect((await server.api.room(room.id)).room_metadata).toEqual({ external_billing_id: 123, contract: "W-77" });
   });
 
@@ -117,11 +140,17 @@ test("a room is edited, its link regenerated with a warning, and deleted", async
     await expect(page.getByText("There is a new link")).toBeVisible();
     const now = await server.api.room(room.id);
     expect(now.participant_url).not.toBe(room.participant_url);
-    await expect(page.getByText(now.participant_url).first().or(page.locator(`input[value="${now.participant_url}"]`)).first()).toBeVisible();
+    await expect(page.getByLabel("Participant URL", { exact: true })).toHaveValue(now.participant_url);
+    const old = await fetch(`${server.url}/api/v1/door`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token: room.participant_token }),
+    });
+    expect(old.status).toBe(404);
   });
 
   await test.step("deleting asks once", async () => {
-    await page.getByRole("button", { name: /^(More|Actions)/ }).first().click();
+    await page.getByRole("button", { name: "More", exact: true }).click();
     await page.getByRole("menuitem", { name: /^Delete/ }).click();
     const warning = page.getByRole("alertdialog").or(page.getByRole("dialog"));
     await expect(warning.getByText(/cannot be undone/)).toBeVisible();
