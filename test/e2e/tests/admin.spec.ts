@@ -173,10 +173,10 @@ test("customers and subscriptions are kept, and their limits hold", async ({ ser
   await page.getByRole("button", { name: "Add subscription" }).first().click();
   const form = page.getByRole("dialog");
   await form.getByLabel("Name", { exact: true }).fill("Gold");
-  await form.getByLabel(/^Participants/).first().fill("25");
+  await form.getByRole("textbox", { name: /^Participants(?! altogether)/ }).fill("25");
   await expectAccessible(page);
   await form.getByRole("button", { name: "Save" }).click();
-  await expect(page.getByRole("link", { name: "Gold" })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "Gold" })).toBeVisible();
   const { items } = await server.api.call<{ items: { name: string; limits: Record<string, number | null> }[] }>("GET", "/api/v1/subscriptions");
   expect(items.find((plan) => plan.name === "Gold")?.limits.max_participants).toBe(25);
 });
