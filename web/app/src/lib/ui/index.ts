@@ -10,6 +10,7 @@ export { default as ErrorState } from "./ErrorState.svelte";
 export { default as Field } from "./Field.svelte";
 export { default as IconButton } from "./IconButton.svelte";
 export { default as Menu } from "./Menu.svelte";
+export { default as PlainIconButton } from "./PlainIconButton.svelte";
 export { default as QrCode } from "./QrCode.svelte";
 export { default as Select } from "./Select.svelte";
 export { default as Sheet } from "./Sheet.svelte";
