@@ -101,6 +101,15 @@ func (a *assets) built() bool {
 // staticDeadline bounds how long a slow caller may take for an answer, unless its route says otherwise.
 const staticDeadline = 2 * time.Minute
 
+// bodyDeadline bounds how long a body may take to come in, unless its route says otherwise.
+const bodyDeadline = 30 * time.Second
+
+// boundBody bounds the reading of this request's body. Also where no route reads it: net/http itself reads what is
+// left before it answers, for as long as the caller takes.
+func boundBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyDeadline)) // As for deadline.
+}
+
 // deadline bounds the writing of this answer.
 func deadline(w http.ResponseWriter, d time.Duration) {
 	// Not every writer has deadlines (tests' recorders have none), and none is needed then.

@@ -19,6 +19,8 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
+	// maxStreams is how many requests one HTTP/2 connection may have in flight (RFC 9113 section 6.5.2 wants 100 at least).
+	maxStreams = 100
 	// defaultMaxConnections bounds accepted connections; further ones wait in the kernel's queue.
 	defaultMaxConnections = 16384
 	// defaultDrain bounds how long a shutdown waits for requests to finish.
@@ -154,6 +156,7 @@ func (s *Server) newHTTPServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ErrorLog:          slog.NewLogLogger(quietConnections{s.options.Log.Handler()}, slog.LevelDebug),
 	}
 }

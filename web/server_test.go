@@ -231,7 +231,7 @@ func TestADeadlineDoesNotOutliveItsRequest(t *testing.T) {
 	deadlines := make(chan time.Time, 8)
 	d := newDoor(t, nil)
 	for _, path := range []string{"/api/v1/openapi.json", "/api/docs", "/nothing", "/join/x", "/healthz"} {
-		w := &deadlined{ResponseRecorder: httptest.NewRecorder(), set: deadlines}
+		w := &deadlined{ResponseRecorder: httptest.NewRecorder(), set: deadlines, read: make(chan time.Time, 8)}
 		d.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		select {
 		case <-deadlines:
@@ -244,10 +244,23 @@ func TestADeadlineDoesNotOutliveItsRequest(t *testing.T) {
 	}
 }
 
-// deadlined tells of the write deadlines that are set.
+func TestEveryBodyHasADeadline(t *testing.T) {
+	d := newDoor(t, nil)
+	for _, path := range []string{"/api/v1/openapi.json", "/nothing", "/join/x", "/healthz", "/hls/" + room + "/o/gone.m4s"} {
+		w := &deadlined{ResponseRecorder: httptest.NewRecorder(), set: make(chan time.Time, 8), read: make(chan time.Time, 8)}
+		d.ServeHTTP(w, httptest.NewRequest("GET", path, strings.NewReader("slow")))
+		if len(w.read) == 0 {
+			t.Errorf("%s sets no read deadline: net/http would wait for the rest of the body without end", path)
+		}
+	}
+}
+
+// deadlined tells of the deadlines that are set.
 type deadlined struct {
 	*httptest.ResponseRecorder
-	set chan time.Time
+	set, read chan time.Time
 }
+
+func (d *deadlined) SetReadDeadline(at time.Time) error { d.read <- at; return nil }
 
 func (d *deadlined) SetWriteDeadline(at time.Time) error { d.set <- at; return nil }

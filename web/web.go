@@ -85,6 +85,9 @@ func New(ctx context.Context, o Options) (*Handler, error) {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		boundBody(w)
+	}
 	// Media objects are asked for far more often than anything else, need no ticket and are the same for everybody:
 	// they go a way of their own, past the per-request bookkeeping.
 	if h.objects != nil && !h.draining.Load() && h.objects.serveObject(w, r) {
