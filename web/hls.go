@@ -94,8 +94,7 @@ func (h *hlsRoutes) playlist(w http.ResponseWriter, r *http.Request) {
 	query, err := ParsePlaylistQuery(r.URL.RawQuery)
 	if err != nil {
 		// rfc8216bis section 6.2.5.2 asks for 400.
-		allowAllOrigins(w)
-		_ = problem.WriteStatus(w, r, err, http.StatusBadRequest) // A refusal.
+		h.refuseAs(w, r, err, http.StatusBadRequest)
 		return
 	}
 	if _, err := h.tickets.Ticket(r.Context(), room, r.PathValue("ticket"), player); err != nil {
@@ -103,7 +102,11 @@ func (h *hlsRoutes) playlist(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	blob, err := h.media.Playlist(r.Context(), room, name, query)
-	if err != nil {
+	switch {
+	case rooms.CodeOf(err) == rooms.CodeValidationFailed: // A directive too far ahead, as above.
+		h.refuseAs(w, r, err, http.StatusBadRequest)
+		return
+	case err != nil:
 		h.refuseMedia(w, r, err)
 		return
 	}
@@ -213,10 +216,10 @@ func (h *hlsRoutes) writeObject(w http.ResponseWriter, r *http.Request, blob hls
 	header["Cross-Origin-Resource-Policy"] = crossOrigin
 	header["Content-Length"] = h.lengths.of(len(blob.Body))
 	h.meter.objects.Inc()
+	deadline(w, staticDeadline)
 	if r.Method == http.MethodHead {
 		return
 	}
-	deadline(w, staticDeadline)
 	n, _ := w.Write(blob.Body) // The player may have gone; nothing is left to do.
 	h.meter.sent.Add(float64(n))
 }

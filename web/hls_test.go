@@ -69,6 +69,15 @@ func TestEachFetchOfTheMultivariantPlaylistBeginsAPlayer(t *testing.T) {
 	}
 }
 
+func TestASegmentTooFarAheadIs400(t *testing.T) {
+	d := newDoor(t, nil)
+	d.media.err = &rooms.Error{Code: rooms.CodeValidationFailed, Detail: "_HLS_msn is too far ahead"}
+	r := d.ask("GET", "/hls/"+room+"/"+ticket+"/p1/live.m3u8?_HLS_msn=99")
+	if body := textOf(t, r); r.StatusCode != 400 || r.Header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+}
+
 func TestNoMediaYetIs503(t *testing.T) {
 	d := newDoor(t, nil)
 	d.media.err = &rooms.Error{Code: rooms.CodeNotReady, Detail: "no media yet", RetryAfter: time.Second}
