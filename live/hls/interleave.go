@@ -6,19 +6,25 @@ import (
 	"roomcast/media"
 )
 
-// maxSkew is how long one track is waited for before the other goes on alone.
-const maxSkew = 500 * time.Millisecond
+const (
+	// maxSkew is how long one track is waited for before the other goes on alone.
+	maxSkew = 500 * time.Millisecond
+	// maxWaiting is how many bytes may wait; frames may be as large, and their
+	// times as close, as the source likes.
+	maxWaiting = 16 << 20
+)
 
 // interleaver puts the units of two tracks, each in its own order, into the
 // order of their decode times.
 type interleaver struct {
 	tracks int
 	queues [2][]*media.Unit // video, audio
+	bytes  int              // of all that wait
 	emit   func(*media.Unit)
 }
 
 func (i *interleaver) reset(tracks int) {
-	i.tracks = tracks
+	i.tracks, i.bytes = tracks, 0
 	for k := range i.queues {
 		clear(i.queues[k])
 		i.queues[k] = i.queues[k][:0]
@@ -35,11 +41,12 @@ func (i *interleaver) push(u *media.Unit) {
 		k = 1
 	}
 	i.queues[k] = append(i.queues[k], u)
+	i.bytes += len(u.Payload)
 	for len(i.queues[0]) > 0 && len(i.queues[1]) > 0 {
 		i.pop(i.first())
 	}
 	for k := range i.queues {
-		for q := i.queues[k]; len(q) > 1 && q[len(q)-1].DTS-q[0].DTS > maxSkew; q = i.queues[k] {
+		for q := i.queues[k]; len(q) > 1 && (i.bytes > maxWaiting || q[len(q)-1].DTS-q[0].DTS > maxSkew); q = i.queues[k] {
 			i.pop(k)
 		}
 	}
@@ -59,6 +66,7 @@ func (i *interleaver) pop(k int) {
 	copy(q, q[1:])
 	q[len(q)-1] = nil
 	i.queues[k] = q[:len(q)-1]
+	i.bytes -= len(u.Payload)
 	i.emit(u)
 }
 

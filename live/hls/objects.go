@@ -50,11 +50,16 @@ func (o *objects) forgetOldest() {
 	r := o.retired[0]
 	o.retired[0] = retired{}
 	o.retired = o.retired[1:]
+	o.forget(r.names...)
+}
+
+// forget forgets names at once.
+func (o *objects) forget(names ...string) {
 	o.mu.Lock()
-	for _, n := range r.names {
+	defer o.mu.Unlock()
+	for _, n := range names {
 		delete(o.byName, n)
 	}
-	o.mu.Unlock()
 }
 
 // retiredBytes is the size of what is retired but not forgotten.

@@ -9,8 +9,12 @@ import (
 	"roomcast/media"
 )
 
-// silence is how long the source may be quiet before the playlist goes on with gaps.
-const silence = time.Second
+const (
+	// silence is how long the source may be quiet before the playlist goes on with gaps.
+	silence = time.Second
+	// standstill is how long the main track may be quiet while the other goes on.
+	standstill = 5 * time.Second
+)
 
 // Options are what a Packager needs.
 type Options struct {
@@ -79,8 +83,9 @@ type Packager struct {
 	broken  bool          // the next segment follows a discontinuity
 
 	lastUnit time.Time // arrival of the newest unit
+	lastMain time.Time // arrival of the main track's newest unit that was taken
 	gapEnd   time.Duration
-	inGap    bool
+	inGap    bool // until a segment begins
 	ended    bool
 	rates    rates
 	gzip     compressor
@@ -112,7 +117,6 @@ func (p *Packager) Write(u *media.Unit) error {
 			return err
 		}
 	}
-	p.inGap = false
 	p.order.push(u)
 	return p.err
 }
@@ -139,6 +143,9 @@ func (p *Packager) setFormat(f *media.Format) error {
 		}
 	}
 	p.order.reset(len(f.Tracks))
+	if n := len(p.segments); n == 0 || p.segments[n-1].init != p.init {
+		p.objects.forget(p.init) // no segment came to need it
+	}
 	p.init = newName(".mp4")
 	p.objects.put(p.init, Blob{Body: body, ContentType: p.contentType(), MaxAge: objectMaxAge})
 	return nil
@@ -191,13 +198,13 @@ func (p *Packager) take(u *media.Unit) {
 	}
 	p.cut(u, random)
 	if p.current != nil {
-		p.pending = u
+		p.pending, p.lastMain = u, u.NTP
 	}
 }
 
 // takeOther adds a unit of the track that follows along: audio beside video.
 func (p *Packager) takeOther(u *media.Unit) {
-	if p.current == nil {
+	if p.current == nil || p.overfull() {
 		return
 	}
 	d := time.Duration(u.Track.FrameSamples) * time.Second / time.Duration(u.Track.ClockRate)
@@ -212,6 +219,10 @@ func (p *Packager) trackIndex(t *media.Track) int {
 	}
 	return p.main
 }
+
+// overfull reports whether the fragment being written is larger than any
+// honest source makes it.
+func (p *Packager) overfull() bool { return p.frag != nil && p.frag.size > p.o.MaxBytes/16 }
 
 // open is the fragment being written, a new one if there is none.
 func (p *Packager) open() *fragment {
@@ -228,7 +239,7 @@ func (p *Packager) advance(end time.Duration) {
 	d := max(end-u.DTS, time.Millisecond)
 	p.step = d
 	p.timing.frame(d)
-	if p.frag != nil && p.frag.duration > 0 && p.frag.duration+d > p.timing.partLimit() {
+	if p.frag != nil && p.frag.duration > 0 && p.frag.duration+d > p.timing.partLimit() || p.overfull() {
 		p.finishPart()
 	}
 	f := p.open()
@@ -267,7 +278,7 @@ func (p *Packager) begin(u *media.Unit, random bool) {
 		independent: random, discontinuity: p.broken, init: p.init,
 	}
 	p.number++
-	p.broken = false
+	p.broken, p.inGap = false, false
 }
 
 // finishPart completes the fragment being written and makes it a part.
@@ -355,15 +366,14 @@ func (p *Packager) settle() {
 func (p *Packager) Tick(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended || p.lastUnit.IsZero() {
-		return
-	}
 	p.objects.purge(now)
-	quiet := now.Sub(p.lastUnit)
-	if quiet < silence {
+	if p.ended || p.lastMain.IsZero() {
 		return
 	}
 	if !p.inGap {
+		if now.Sub(p.lastUnit) < silence && now.Sub(p.lastMain) < standstill {
+			return
+		}
 		p.close()
 		p.inGap, p.gapEnd = true, p.edge
 	}
@@ -371,7 +381,8 @@ func (p *Packager) Tick(now time.Time) {
 		return
 	}
 	// Gaps are listed when their time has passed, a second each.
-	for n := 0; p.gapEnd+silence <= p.edge+quiet && n < 60; n++ {
+	due := p.edge + now.Sub(p.lastMain)
+	for n := 0; p.gapEnd+silence <= due && n < 60; n++ {
 		p.addGap()
 	}
 }

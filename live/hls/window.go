@@ -8,17 +8,14 @@ const (
 	windowTargets = 5
 	// partTargets is how far back parts are listed, in target durations.
 	partTargets = 3
-	// minSegments are listed whatever the bounds say.
+	// minSegments are listed whatever the bounds say, and never more than maxSegments.
 	minSegments = 3
+	maxSegments = 150
 )
 
 // trim drops from the list what is out of the window, so that it still begins
 // with a key frame, and parts that are too old.
 func (p *Packager) trim() {
-	if !p.timing.fixed() {
-		p.trimOpening()
-		return
-	}
 	window := windowTargets * p.timing.target
 	total, size := time.Duration(0), 0
 	for _, s := range p.segments {
@@ -28,9 +25,13 @@ func (p *Packager) trim() {
 	for p.objects.retiredBytes() > 0 && size+p.objects.retiredBytes() > p.o.MaxBytes {
 		p.objects.forgetOldest()
 	}
+	if !p.timing.fixed() {
+		p.trimOpening(size)
+		return
+	}
 	for len(p.segments) > minSegments {
 		first, next := p.segments[0], p.segments[1]
-		over := size > p.o.MaxBytes || total-first.duration >= 2*window
+		over := size > p.o.MaxBytes || len(p.segments) > maxSegments || total-first.duration >= 2*window
 		if !over && (total-first.duration < window || !next.independent && !next.gap) {
 			break
 		}
@@ -42,8 +43,9 @@ func (p *Packager) trim() {
 }
 
 // trimOpening bounds what is kept before anything is listed.
-func (p *Packager) trimOpening() {
-	for len(p.segments) > 2*minSegments {
+func (p *Packager) trimOpening(size int) {
+	for len(p.segments) > 2*minSegments || size > p.o.MaxBytes && len(p.segments) > minSegments {
+		size -= p.segments[0].size
 		p.drop(p.segments[0], 0)
 	}
 }
