@@ -118,6 +118,11 @@ func (c *trackClock) place(tr *media.Track, at time.Duration) time.Duration {
 	switch {
 	case tr.Kind == media.Audio && tr.FrameSamples > 0:
 		c.samples += int64(tr.FrameSamples)
+		// Whole seconds go into the base: days of samples would overflow.
+		if rate := int64(tr.ClockRate); c.samples >= rate {
+			c.base += time.Duration(c.samples/rate) * time.Second
+			c.samples %= rate
+		}
 		exact := c.base + time.Duration(c.samples*int64(time.Second)/int64(tr.ClockRate))
 		if d := at - exact; d > -audioDrift && d < audioDrift {
 			out = exact

@@ -42,6 +42,16 @@ func TestMillisecondClocksAreMadeExact(t *testing.T) {
 	}
 }
 
+func TestDaysOfSoundDoNotOverflow(t *testing.T) {
+	var tl Timeline
+	for n := range 1000 {
+		tl.Place(aac, ms(n, 44100.0/1024), 0)
+	}
+	if n := tl.tracks[aac].samples; n >= int64(aac.ClockRate) {
+		t.Errorf("%d samples are counted in one: after some days their nanoseconds overflow", n)
+	}
+}
+
 func TestDelaysAreMadeExact(t *testing.T) {
 	var tl Timeline
 	if _, pts, _, _ := tl.Place(video30, 0, 67*time.Millisecond); math.Abs(pts.Seconds()-2.0/30) > 1e-6 {

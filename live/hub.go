@@ -188,7 +188,7 @@ func (h *Hub) Publish(ctx context.Context, p ingest.Publication) (ingest.Sink, e
 	if err != nil {
 		return nil, err
 	}
-	if err := h.o.Runs.BeginRun(ctx, id); err != nil {
+	if err := r.beginRun(ctx); err != nil {
 		r.withdraw(s, false)
 		return nil, err
 	}

@@ -131,6 +131,43 @@ func TestPublisherThatNeverSendsEndsTheRunItBegan(t *testing.T) {
 	})
 }
 
+func TestPublisherCutBeforeItsFirstMediaEndsTheRunItBegan(t *testing.T) {
+	onStage(t, func(s *stage) {
+		e, err := s.admit(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.hub.Cut(t.Context(), "room", 0); err != nil {
+			t.Fatal(err)
+		}
+		e.sink.Close()
+		time.Sleep(61 * time.Second)
+		s.is(Waiting)
+		if len(s.finished) != 1 || len(s.hub.rooms) != 0 {
+			t.Errorf("finished %v, rooms %d", s.finished, len(s.hub.rooms))
+		}
+	})
+}
+
+func TestWhoComesWhileTheRunIsBeingFinishedBeginsAnother(t *testing.T) {
+	onStage(t, func(s *stage) {
+		e := s.publish(nil)
+		s.slow = make(chan struct{})
+		e.sink.Close()
+		time.Sleep(61 * time.Second) // the window is over, and storing that takes a while
+		admitted := make(chan error, 1)
+		go func() { _, err := s.admit(nil); admitted <- err }()
+		time.Sleep(time.Second)
+		if s.count() != 1 {
+			t.Error("a run was continued that is being finished")
+		}
+		close(s.slow)
+		if err := <-admitted; err != nil || s.count() != 2 {
+			t.Errorf("%d runs begun: %v", s.count(), err)
+		}
+	})
+}
+
 func TestOtherRoomTypesTakeNoBroadcast(t *testing.T) {
 	onStage(t, func(s *stage) {
 		if _, err := s.admit(func(p *rooms.Publisher) { p.RoomType = rooms.Meet }); rooms.CodeOf(err) != rooms.CodeWrongRoomType {

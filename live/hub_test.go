@@ -24,6 +24,7 @@ type stage struct {
 	begun    int
 	finished []string
 	refuse   error
+	slow     chan struct{} // FinishRun waits for its end, unless nil
 	states   []Phase
 	stop     func()
 }
@@ -37,7 +38,17 @@ func (s *stage) BeginRun(context.Context, string) error {
 	return s.refuse
 }
 
+// count is how many runs were begun or continued.
+func (s *stage) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.begun
+}
+
 func (s *stage) FinishRun(_ context.Context, room, reason string) error {
+	if s.slow != nil {
+		<-s.slow
+	}
 	s.mu.Lock()
 	s.finished = append(s.finished, reason)
 	s.mu.Unlock()

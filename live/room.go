@@ -23,6 +23,10 @@ type room struct {
 	// packager is of the current show, or the one that just ended.
 	packager atomic.Pointer[hls.Packager]
 
+	// runs holds one token for who begins or finishes the run, while that is
+	// stored. It is taken before every lock.
+	runs chan struct{}
+
 	mu       sync.Mutex
 	phase    Phase
 	onAir    *Session
@@ -39,19 +43,31 @@ type room struct {
 	endShow                  func()
 
 	window *time.Timer // reconnect window; nil when not running
+	ending bool        // the window has passed, and the run is being finished
 	rest   *time.Timer // after an end; nil when not running
 }
 
 func newRoom(h *Hub, id string) *room {
 	return &room{
 		hub: h, id: id, phase: Waiting, pending: make(map[*Session]struct{}),
-		stream: media.NewStream(media.Limits{}), epoch: time.Now().Add(-lead),
+		runs: make(chan struct{}, 1), stream: media.NewStream(media.Limits{}), epoch: time.Now().Add(-lead),
 	}
 }
 
 // idle reports whether nothing is going on.
 func (r *room) idle() bool {
-	return r.phase == Waiting && r.onAir == nil && len(r.pending) == 0 && r.window == nil && r.rest == nil
+	return r.phase == Waiting && r.onAir == nil && len(r.pending) == 0 && r.window == nil && r.rest == nil && !r.ending
+}
+
+// beginRun begins or continues the run for a publisher that is let in.
+func (r *room) beginRun(ctx context.Context) error {
+	select {
+	case r.runs <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-r.runs }()
+	return r.hub.o.Runs.BeginRun(ctx, r.id)
 }
 
 // admit adds a publisher that has sent no media yet.
@@ -173,6 +189,9 @@ func (r *room) openWindow() {
 
 // windowOver ends show and run: the publisher did not come back.
 func (r *room) windowOver() {
+	// Who is let in from here on begins another run.
+	r.runs <- struct{}{}
+	defer func() { <-r.runs }()
 	r.mu.Lock()
 	if r.window == nil || r.onAir != nil {
 		r.mu.Unlock()
@@ -184,7 +203,7 @@ func (r *room) windowOver() {
 		r.mu.Unlock()
 		return
 	}
-	r.window = nil
+	r.window, r.ending = nil, true
 	r.apply(windowPassed)
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), finishTimeout)
@@ -192,6 +211,9 @@ func (r *room) windowOver() {
 	if err := r.hub.o.Runs.FinishRun(ctx, r.id, rooms.EndedEmpty); err != nil {
 		r.hub.o.Log.Error("finish run", "room", r.id, "error", err)
 	}
+	r.mu.Lock()
+	r.ending = false
+	r.mu.Unlock()
 	r.hub.forget(r)
 }
 
@@ -315,6 +337,9 @@ func tick(ctx context.Context, p *hls.Packager) {
 func (r *room) cut(reason error, match func(*Session) bool) {
 	r.mu.Lock()
 	out := r.sendAway(match)
+	if len(out) > 0 && r.onAir == nil && r.window == nil {
+		r.openWindow() // the run that one without media had begun must end too
+	}
 	r.mu.Unlock()
 	for _, s := range out {
 		s.publication.Close(reason)

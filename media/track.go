@@ -28,6 +28,10 @@ const (
 	AAC  Codec = "aac"
 )
 
+// maxParameterSets bounds the parameter sets of a track together, in bytes:
+// some are sent again before every key frame. Real ones have some 50 bytes.
+const maxParameterSets = 8 << 10
+
 // aacFrameSamples is the number of samples in one AAC access unit (ISO 14496-3);
 // the 960-sample variant is refused.
 const aacFrameSamples = 1024
@@ -62,9 +66,16 @@ type Track struct {
 
 // NewH264 makes a video track from its parameter sets. frameRate, in frames
 // per second, is used when the sequence parameter set declares none.
-func NewH264(sps, pps []byte, frameRate float64) (*Track, error) {
+func NewH264(sps, pps []byte, frameRate float64, extraPPS ...[]byte) (*Track, error) {
 	if len(sps) < 4 || len(pps) == 0 {
 		return nil, errors.New("read H.264 parameter sets: too short")
+	}
+	size := len(sps) + len(pps)
+	for _, p := range extraPPS {
+		size += len(p)
+	}
+	if size > maxParameterSets {
+		return nil, fmt.Errorf("read H.264 parameter sets: %d bytes are too many", size)
 	}
 	var s h264.SPS
 	if err := s.Unmarshal(sps); err != nil {
@@ -82,6 +93,9 @@ func NewH264(sps, pps []byte, frameRate float64) (*Track, error) {
 	}
 	if t.FrameRate == 0 {
 		t.FrameRate = usableRate(frameRate)
+	}
+	for _, p := range extraPPS {
+		t.ExtraPPS = append(t.ExtraPPS, bytes.Clone(p))
 	}
 	return t, nil
 }

@@ -72,8 +72,12 @@ func TestAACTrackTellsWhatItsConfigurationSays(t *testing.T) {
 
 func TestImpossibleConfigurationsAreRefused(t *testing.T) {
 	for name, make := range map[string]func() error{
-		"no parameter sets":      func() error { _, err := NewH264(nil, nil, 25); return err },
-		"half a sequence set":    func() error { _, err := NewH264(sps1080[:6], ppsAny, 25); return err },
+		"no parameter sets":   func() error { _, err := NewH264(nil, nil, 25); return err },
+		"half a sequence set": func() error { _, err := NewH264(sps1080[:6], ppsAny, 25); return err },
+		"endless extra sets": func() error {
+			_, err := NewH264(sps1080, ppsAny, 25, ppsAny, make([]byte, maxParameterSets))
+			return err
+		},
 		"no picture set":         func() error { _, err := NewH264(sps1080, nil, 25); return err },
 		"no AAC configuration":   func() error { _, err := NewAAC(nil); return err },
 		"AAC of 960 samples":     func() error { _, err := NewAAC(unhex("1194")); return err },

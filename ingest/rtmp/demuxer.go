@@ -1,7 +1,6 @@
 package rtmp
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -206,12 +205,9 @@ func (d *demuxer) videoConfig(c *mp4.AVCDecoderConfiguration) error {
 
 // parameterSets makes the video track of parameter sets, if they are new.
 func (d *demuxer) parameterSets(sps []byte, pps [][]byte) error {
-	t, err := media.NewH264(sps, pps[0], d.frameRate)
+	t, err := media.NewH264(sps, pps[0], d.frameRate, pps[1:]...)
 	if err != nil {
 		return notSupported("%v", err)
-	}
-	for _, p := range pps[1:] {
-		t.ExtraPPS = append(t.ExtraPPS, bytes.Clone(p))
 	}
 	return d.setTrack(&d.video, t)
 }
