@@ -92,6 +92,14 @@ func TestFirstFramesThatAreRefused(t *testing.T) {
 	})
 }
 
+func TestAStrangersFrameIsSmall(t *testing.T) {
+	r := newPlace(t).raw()
+	r.send(`{"type":"hello","session":"` + strings.Repeat("x", protocol.MaxSmallMessageBytes) + `"}`)
+	if _, code := r.next(); code != protocol.CloseTooBig {
+		t.Errorf("closed with %d", code)
+	}
+}
+
 func TestAFullRoomRefusesASocket(t *testing.T) {
 	p := newPlace(t)
 	p.house.full = true
@@ -146,6 +154,9 @@ func TestFramesThatAreRefusedAndLeaveTheSocketOpen(t *testing.T) {
 		"a type of another type":    {`{"type":7}`, protocol.CodeValidationFailed, "type must be a string"},
 		"an unknown type":           {`{"type":"fly"}`, protocol.CodeUnknownType, `"fly"`},
 		"an unknown field":          {`{"type":"ping","speed":1}`, protocol.CodeUnknownField, `"speed"`},
+		"a field in capitals":       {`{"type":"chat","Text":"x"}`, protocol.CodeUnknownField, `"Text"`},
+		"an unknown field within":   {`{"type":"offer","sdp":"v","tracks":[{"mid":"0","Source":"camera"}]}`, protocol.CodeUnknownField, `"Source"`},
+		"a name twice":              {`{"type":"chat","text":"x","text":"y"}`, protocol.CodeMalformedJSON, "twice"},
 		"a field of another type":   {`{"type":"chat","text":1}`, protocol.CodeValidationFailed, `"text"`},
 		"a long id":                 {`{"type":"ping","id":"` + strings.Repeat("x", 65) + `"}`, protocol.CodeValidationFailed, "id is longer"},
 		"a second hello":            {`{"type":"hello","session":"m/ann/moderator"}`, protocol.CodeHelloRepeated, ""},

@@ -83,6 +83,7 @@ func (s *Server) greet(sock *socket, frame []byte) (v *visit, release func(), id
 
 // loop serves the messages after hello.
 func (v *visit) loop() {
+	v.sock.conn.SetReadLimit(protocol.MaxMessageBytes)
 	if v.sock.listen(protocol.PongTimeout) != nil {
 		return
 	}

@@ -139,10 +139,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.forget(sock)
 	var writer sync.WaitGroup
+	defer writer.Wait()
+	defer close(sock.done) // also behind a panic: the writer closes the connection
 	writer.Go(sock.write)
 	s.serve(sock)
-	close(sock.done)
-	writer.Wait()
 }
 
 // add takes a socket in; false when the server is going down.

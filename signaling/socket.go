@@ -27,7 +27,7 @@ type socket struct {
 }
 
 func newSocket(conn *websocket.Conn, log *slog.Logger) *socket {
-	conn.SetReadLimit(protocol.MaxMessageBytes)
+	conn.SetReadLimit(protocol.MaxSmallMessageBytes) // a stranger's; more after hello
 	return &socket{conn: conn, out: newQueue(), log: log, done: make(chan struct{})}
 }
 

@@ -1,13 +1,10 @@
 package protocol
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"reflect"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -222,23 +219,19 @@ func read(frame []byte, types map[Kind]reflect.Type) (any, error) {
 		return nil, &Fault{Code: CodeUnknownType, Detail: fmt.Sprintf("there is no message %q", clip(string(*head.Type))), ID: id}
 	}
 	m := reflect.New(t).Interface()
-	dec := json.NewDecoder(bytes.NewReader(frame))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(m); err != nil {
-		f := fault(*head.Type, err)
-		f.ID = id
-		return nil, f
+	f := exact(frame, t)
+	if f == nil {
+		err := json.Unmarshal(frame, m)
+		if err == nil {
+			return m, nil
+		}
+		f = fault(*head.Type, err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, &Fault{Code: CodeMalformedJSON, Detail: "the frame is not one JSON object", ID: id}
-	}
-	return m, nil
+	f.ID = id
+	return nil, f
 }
 
 func fault(kind Kind, err error) *Fault {
-	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return &Fault{Code: CodeUnknownField, Detail: fmt.Sprintf("a %s message has no field %s", kind, clip(field))}
-	}
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
 		return &Fault{
