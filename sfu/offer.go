@@ -18,6 +18,10 @@ const (
 	MaxAudioSlots = 6
 	MaxVideoSlots = 25
 
+	// maxSources is how many a=ssrc lines a section may have: browsers write
+	// some four for a stream and as many for its retransmissions.
+	maxSources = 16
+
 	maxMidChars = 16 // a header extension of one byte's length holds no more
 )
 
@@ -75,6 +79,7 @@ func readOffer(text string) (offer, error) {
 	}
 	o := offer{session: desc.Origin.SessionID}
 	var mids []string
+	candidates := count(desc.Attributes, sdp.AttrKeyCandidate)
 	for _, media := range desc.MediaDescriptions {
 		mid, _ := media.Attribute(sdp.AttrKeyMID)
 		if mid == "" || len(mid) > maxMidChars {
@@ -90,6 +95,12 @@ func readOffer(text string) (offer, error) {
 		if _, simulcast := media.Attribute("simulcast"); simulcast {
 			return offer{}, refuse("section %q has simulcast, which is not taken", mid)
 		}
+		if count(media.Attributes, sdp.AttrKeySSRC) > maxSources {
+			return offer{}, &Refusal{TooMuch: true, Detail: fmt.Sprintf("section %q has more than %d a=ssrc lines", mid, maxSources)}
+		}
+		if candidates += count(media.Attributes, sdp.AttrKeyCandidate); candidates > MaxCandidates {
+			return offer{}, &Refusal{TooMuch: true, Detail: fmt.Sprintf("an offer has at most %d candidates", MaxCandidates)}
+		}
 		kind := media.MediaName.Media
 		if kind != "audio" && kind != "video" {
 			return offer{}, refuse("section %q is neither audio nor video", mid)
@@ -97,6 +108,15 @@ func readOffer(text string) (offer, error) {
 		o.sections = append(o.sections, section{mid: mid, audio: kind == "audio", direction: direction(media)})
 	}
 	return o, nil
+}
+
+func count(attributes []sdp.Attribute, key string) (n int) {
+	for _, a := range attributes {
+		if a.Key == key {
+			n++
+		}
+	}
+	return n
 }
 
 func direction(media *sdp.MediaDescription) webrtc.RTPTransceiverDirection {

@@ -33,6 +33,8 @@ func TestOffersThatAreRefused(t *testing.T) {
 		"no mid":                         {sdpHead + bundle + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n", nil, "needs an a=mid"},
 		"a mid too long":                 {sdpHead + bundle + media("audio", strings.Repeat("x", 17), "sendonly"), nil, "needs an a=mid"},
 		"a mid twice":                    {sdpHead + bundle + media("audio", "0", "sendonly") + media("audio", "0", "sendonly"), nil, "two sections"},
+		"sources without end":            {sdpHead + bundle + media("video", "0", "sendonly", strings.Repeat("a=ssrc:1 cname:x\r\n", 17)), nil, "a=ssrc"},
+		"candidates without end":         {sdpHead + bundle + media("video", "0", "sendonly", strings.Repeat("a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n", 65)), nil, "64 candidates"},
 		"simulcast":                      {sdpHead + bundle + media("video", "0", "sendonly", "a=simulcast:send 1;2\r\n"), nil, "simulcast"},
 		"a data channel":                 {sdpHead + bundle + media("application", "0", "sendrecv"), nil, "neither audio nor video"},
 		"a track of no section":          {sdpHead + bundle + media("audio", "0", "sendonly"), []Track{{"5", "microphone", true}}, `no section "5"`},

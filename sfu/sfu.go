@@ -12,6 +12,7 @@ import (
 	"github.com/pion/dtls/v3"
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+	"golang.org/x/net/netutil"
 )
 
 // Options are what an SFU needs.
@@ -67,6 +68,13 @@ func New(o Options) (*SFU, error) {
 	return s, nil
 }
 
+const (
+	// maxTCP is how many connections may be open on the TCP port; more wait in the kernel's queue.
+	maxTCP = 4096
+	// strangerTimeout is how long one may stay that belongs to no PeerConnection.
+	strangerTimeout = 5 * time.Second
+)
+
 // portTries is how often a free port is looked for that is free for UDP and TCP both.
 const portTries = 32
 
@@ -113,7 +121,7 @@ func (s *SFU) listenOnce(udpAddr *net.UDPAddr, tcpAddress string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for WebRTC: %w", err), udp.Close())
 	}
-	s.tcpListen = tcp
+	s.tcpListen = netutil.LimitListener(tcp, maxTCP)
 	return nil
 }
 
@@ -134,6 +142,7 @@ func (s *SFU) configure(publicIPs []string) error {
 	if s.tcpListen != nil {
 		s.tcpMux = ice.NewTCPMuxDefault(ice.TCPMuxParams{
 			Listener: s.tcpListen, Logger: logs.NewLogger("ice-tcp"), ReadBufferSize: 64, WriteBufferSize: 1 << 20,
+			FirstStunBindTimeout: strangerTimeout, AliveDurationForConnFromStun: strangerTimeout,
 		})
 		e.SetICETCPMux(s.tcpMux)
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)

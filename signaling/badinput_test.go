@@ -249,6 +249,15 @@ func TestFramesThatCloseTheSocket(t *testing.T) {
 	})
 }
 
+func TestOffersAreTakenAtARate(t *testing.T) {
+	g := newPlace(t).join("m/ann/participant")
+	for range offerBurst {
+		g.refused(protocol.CodeNegotiationFailed, &protocol.Offer{SDP: "garbage"})
+	}
+	g.refused(protocol.CodeRateLimited, &protocol.Offer{SDP: "garbage"})
+	g.ask(&protocol.Ping{})
+}
+
 func TestARequestThatIsNoWebSocketIsToldSo(t *testing.T) {
 	p := newPlace(t)
 	resp, err := p.http.Client().Get(p.http.URL)

@@ -104,6 +104,12 @@ func (v *visit) offer(o *protocol.Offer) (protocol.ServerMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !v.member.offerRate.Allow() {
+		return nil, &refusal{
+			code: protocol.CodeRateLimited, retryAfter: time.Second / offersPerSecond,
+			detail: fmt.Sprintf("at most %d offers a second", offersPerSecond),
+		}
+	}
 	r := v.room
 	tracks := make([]sfu.Track, len(o.Tracks))
 	sources := make([]protocol.Source, len(o.Tracks))

@@ -32,13 +32,21 @@ type member struct {
 	published   []protocol.Source // of the last offer
 	muted       map[protocol.Source]bool
 	chatRate    *rate.Limiter
+	offerRate   *rate.Limiter
 }
+
+// An offer may make a whole PeerConnection: it costs more than other messages.
+const (
+	offersPerSecond = 2
+	offerBurst      = 20
+)
 
 func newMember(r *room, g rooms.Grant) (*member, error) {
 	m := &member{
 		id: g.ParticipantID, grant: g, muted: map[protocol.Source]bool{},
 		permissions: r.permissions(g.Role),
 		chatRate:    rate.NewLimiter(rate.Every(10*time.Second/protocol.ChatsPerTenSeconds), protocol.ChatsPerTenSeconds),
+		offerRate:   rate.NewLimiter(offersPerSecond, offerBurst),
 	}
 	if r.view.Settings.Features.MuteOnJoin && g.Role != rooms.Moderator {
 		m.muted[protocol.Microphone] = true
