@@ -122,10 +122,12 @@ func (v *visit) offer(o *protocol.Offer) (protocol.ServerMessage, error) {
 		tracks[i] = sfu.Track{Mid: t.Mid, Source: sfu.Source(t.Source), Audio: t.Source.Audio()}
 		sources[i] = t.Source
 	}
+	v.member.takePlace(r, sources)
 	r.mu.Unlock()
 	answer, err := peer.Offer(v.server.ctx, o.SDP, tracks)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	v.member.beginning = false
 	if err != nil {
 		if !peer.Connected() {
 			r.publishes(v.member, nil)
@@ -156,6 +158,9 @@ func (v *visit) mute(msg *protocol.Mute) error {
 			if !m.permitted(source) {
 				return refuse(protocol.CodeForbidden, fmt.Sprintf("you may not publish a %s in this room", source))
 			}
+		}
+		if m.wouldSend(msg.Sources) && !r.hasPlace(m) {
+			return refuse(protocol.CodeLimitExceeded, fmt.Sprintf("%d send already, max_publishers allows no more", *r.view.Settings.Limits.MaxPublishers))
 		}
 	}
 	before := m.tracks()

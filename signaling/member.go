@@ -30,6 +30,7 @@ type member struct {
 	permissions protocol.Permissions
 	hand        bool
 	published   []protocol.Source // of the last offer
+	beginning   bool              // an offer that makes it a publisher is being answered
 	muted       map[protocol.Source]bool
 	chatRate    *rate.Limiter
 	offerRate   *rate.Limiter

@@ -223,6 +223,8 @@ export class Meeting {
 
   async #publishScreen(): Promise<void> {
     const tracks = this.#permittedTracks();
+    // A moderator may have muted an earlier share.
+    await this.room.client.request({ type: "mute", sources: ["screen", "screen_audio"], muted: false }).catch(() => undefined);
     await this.#peer?.publish("screen", tracks.get("screen") ?? null);
     const sound = tracks.get("screen_audio");
     if (sound) await this.#peer?.publish("screen_audio", sound);
@@ -230,13 +232,17 @@ export class Meeting {
 
   async #tellMuted(source: Source, muted: boolean): Promise<void> {
     this.#muting.set(source, (this.#muting.get(source) ?? 0) + 1);
+    let refused = false;
     try {
       await this.room.client.request({ type: "mute", sources: [source], muted });
     } catch (cause) {
-      if (cause instanceof SignalingError && cause.code === "forbidden") this.onnews?.("publish_refused");
+      refused = cause instanceof SignalingError && (cause.code === "forbidden" || cause.code === "limit_exceeded");
     } finally {
       this.#muting.set(source, (this.#muting.get(source) ?? 1) - 1);
     }
+    if (!refused) return;
+    this.onnews?.("publish_refused");
+    if (this.room.you) this.#adopt(this.room.you);
   }
 
   /** Takes over what the server says of one's own tracks: a moderator, the room's rules or its permissions muted them. */
