@@ -33,6 +33,7 @@ type windows struct {
 	limit int
 	in    time.Duration
 	times map[windowKey][]time.Time
+	swept time.Time // when makeRoom last looked for finished ones
 }
 
 func newWindows(limit int, in time.Duration) *windows {
@@ -69,9 +70,13 @@ func (w *windows) prune(now time.Time) {
 	}
 }
 
-// makeRoom forgets the finished, or else any one.
+// makeRoom forgets the finished, or else any one. It looks at all of them once
+// a second at most: a flood from many addresses must not make each join slow.
 func (w *windows) makeRoom(now time.Time) {
-	w.prune(now)
+	if now.Sub(w.swept) >= time.Second {
+		w.swept = now
+		w.prune(now)
+	}
 	for k := range w.times {
 		if len(w.times) < maxWindows {
 			return

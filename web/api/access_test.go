@@ -6,6 +6,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"roomcast/web"
@@ -187,6 +189,26 @@ func TestOverHTTPSCookiesAreSecure(t *testing.T) {
 	h.handler.ServeHTTP(w, r)
 	if w.Code != 401 {
 		t.Errorf("over HTTPS a cookie without the prefix is taken: %d", w.Code)
+	}
+}
+
+func TestManyWrongKeysAtOnceAreNoWayAround(t *testing.T) {
+	h := newHouse(t, nil)
+	var tried atomic.Int64
+	var all sync.WaitGroup
+	for range 60 {
+		all.Go(func() {
+			r := httptest.NewRequest("POST", "/api/v1/admin/session", strings.NewReader(`{"key":"wrong"}`))
+			r.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			h.handler.ServeHTTP(w, r)
+			if w.Code == http.StatusUnauthorized {
+				tried.Add(1)
+			}
+		})
+	}
+	if all.Wait(); tried.Load() != 10 {
+		t.Errorf("%d wrong keys were looked at, want 10", tried.Load())
 	}
 }
 

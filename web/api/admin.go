@@ -61,6 +61,9 @@ func createAdminSession(v *visit) (reply, error) {
 	if err := f.done(); err != nil {
 		return reply{}, err
 	}
+	// One after the other: many at once would all pass before the first wrong one counts.
+	v.api.loginTurn.Lock()
+	defer v.api.loginTurn.Unlock()
 	now := time.Now()
 	if wait := v.api.wrongLogins.wait(v.info.Address, now); wait > 0 {
 		return reply{}, &rooms.Error{Code: rooms.CodeTooManyAttempts, Detail: "too many wrong keys from this address", RetryAfter: wait}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -115,6 +116,7 @@ type Service struct {
 	options     Options
 	log         *slog.Logger
 	logins      logins
+	loginTurn   sync.Mutex // held while a key is tried at the login
 	wrongLogins *attempts
 	wrongKeys   *attempts
 	document    []byte // OpenAPI, set by Register.

@@ -34,7 +34,7 @@ func (rv *Resolver) Resolve(r *http.Request) *Info {
 		info.Scheme = "https"
 	}
 	forwarded := r.Header.Values("X-Forwarded-For")
-	protocol, host := r.Header.Get("X-Forwarded-Proto"), r.Header.Get("X-Forwarded-Host")
+	protocol, host := lastEntry(r.Header.Values("X-Forwarded-Proto")), lastEntry(r.Header.Values("X-Forwarded-Host"))
 	if len(forwarded) == 0 && protocol == "" && host == "" {
 		return info
 	}
@@ -46,14 +46,14 @@ func (rv *Resolver) Resolve(r *http.Request) *Info {
 		return info
 	}
 	info.Address = ClientAddress(info.Address, forwarded, rv.Trusts)
-	switch lastEntry(protocol) {
+	switch protocol {
 	case "https", "wss":
 		info.Scheme = "https"
 	case "http", "ws":
 		info.Scheme = "http"
 	}
-	if h := lastEntry(host); fitHost(h) {
-		info.Host = h
+	if fitHost(host) {
+		info.Host = host
 	}
 	return info
 }
@@ -115,6 +115,11 @@ func peerAddress(remote string) netip.Addr {
 	return ap.Addr().Unmap().WithZone("")
 }
 
-func lastEntry(list string) string {
+// lastEntry is what the nearest proxy wrote: several header lines are one list (RFC 9110 section 5.3).
+func lastEntry(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	list := lines[len(lines)-1]
 	return strings.ToLower(strings.TrimSpace(list[strings.LastIndexByte(list, ',')+1:]))
 }

@@ -85,6 +85,17 @@ func TestSchemeAndHostAreTheClients(t *testing.T) {
 	}
 }
 
+func TestOfSeveralHeaderLinesTheLastIsTheProxys(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr, r.Host = "10.0.0.1:1", "own.example"
+	r.Header["X-Forwarded-Proto"] = []string{"http", "https"}
+	r.Header["X-Forwarded-Host"] = []string{"evil.example", "pub.example"}
+	got := request.NewResolver(proxies, slog.New(slog.DiscardHandler)).Resolve(r)
+	if got.Origin().String() != "https://pub.example" {
+		t.Errorf("origin %s", got.Origin())
+	}
+}
+
 func TestAnUntrustedPeerIsWarnedAboutOnce(t *testing.T) {
 	var log bytes.Buffer
 	rv := request.NewResolver(nil, slog.New(slog.NewTextHandler(&log, nil)))

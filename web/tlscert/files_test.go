@@ -1,6 +1,7 @@
 package tlscert
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -148,6 +149,21 @@ func TestUnusableFilesAreRefusedAtTheStart(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestARequestLineThatIsNoPathIsSentToTheRoot(t *testing.T) {
+	s := &Source{domains: []string{"a.example.com"}, port: 443}
+	for _, target := range []string{"*", "x:.evil.example/"} {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("OPTIONS " + target + " HTTP/1.1\r\nHost: a.example.com\r\n\r\n")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		s.Challenge().ServeHTTP(w, r)
+		if got := w.Header().Get("Location"); got != "https://a.example.com/" {
+			t.Errorf("%s is sent to %s", target, got)
+		}
 	}
 }
 

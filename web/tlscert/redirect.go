@@ -28,9 +28,13 @@ func (rd redirector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if rd.port != 443 && rd.port != 0 {
 		host = net.JoinHostPort(host, strconv.Itoa(rd.port))
 	}
+	place := r.URL.RequestURI()
+	if !strings.HasPrefix(place, "/") {
+		place = "/" // "*", or an opaque address, which would become a part of the host
+	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer") // a path may be a door
 	h.Set("Connection", "close")
-	http.Redirect(w, r, "https://"+host+r.URL.RequestURI(), http.StatusPermanentRedirect) //nolint:gosec // the host is one of ours
+	http.Redirect(w, r, "https://"+host+place, http.StatusPermanentRedirect) //nolint:gosec // the host is one of ours
 }
