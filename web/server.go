@@ -23,6 +23,8 @@ const (
 	maxStreams = 100
 	// defaultMaxConnections bounds accepted connections; further ones wait in the kernel's queue.
 	defaultMaxConnections = 16384
+	// addressShare is the part of them that one address may have: a quarter, for a campus behind one address.
+	addressShare = 4
 	// defaultDrain bounds how long a shutdown waits for requests to finish.
 	defaultDrain = 10 * time.Second
 	off          = "off"
@@ -102,7 +104,8 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	if public != nil {
-		limited := netutil.LimitListener(public, s.options.MaxConnections)
+		shared := newSharedListener(public, max(1, s.options.MaxConnections/addressShare), s.options.Handler.unshared)
+		limited := netutil.LimitListener(shared, s.options.MaxConnections)
 		if s.options.TLS != nil {
 			front.TLSConfig = s.options.TLS.Clone()
 			serve("https", func() error { return front.ServeTLS(limited, "", "") })

@@ -45,6 +45,7 @@ type Handler struct {
 	objects  *hlsRoutes // nil without HLS.
 	metrics  *prometheus.Registry
 	sockets  Sockets
+	unshared func(netip.Addr) bool // Addresses that may bring many callers.
 	draining atomic.Bool
 }
 
@@ -77,9 +78,9 @@ func New(ctx context.Context, o Options) (*Handler, error) {
 	if !p.assets.built() {
 		o.Log.Warn("the front end is not built into this binary; pages will say how to build it")
 	}
-	h.chain = &access{
-		next: h.drained(secured(preflight(mux))), resolver: request.NewResolver(o.TrustedProxies, o.Log), log: o.Log, meter: meter,
-	}
+	resolver := request.NewResolver(o.TrustedProxies, o.Log)
+	h.unshared = func(a netip.Addr) bool { return a.IsLoopback() || resolver.Trusts(a) }
+	h.chain = &access{next: h.drained(secured(preflight(mux))), resolver: resolver, log: o.Log, meter: meter}
 	return h, nil
 }
 

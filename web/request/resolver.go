@@ -26,7 +26,7 @@ func NewResolver(trusted []netip.Prefix, log *slog.Logger) *Resolver {
 // Resolve makes the Info of a request. An untrusted peer that sends X-Forwarded-* is warned about once for the life
 // of the Resolver: it usually means that a reverse proxy was forgotten in the configuration.
 func (rv *Resolver) Resolve(r *http.Request) *Info {
-	info := &Info{ID: r.Header.Get("X-Request-Id"), Address: peerAddress(r.RemoteAddr), Scheme: "http", Host: r.Host}
+	info := &Info{ID: r.Header.Get("X-Request-Id"), Address: PeerAddress(r.RemoteAddr), Scheme: "http", Host: r.Host}
 	if !FitID(info.ID) {
 		info.ID = NewID()
 	}
@@ -106,8 +106,8 @@ func parseHop(s string) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// peerAddress reads net/http's RemoteAddr.
-func peerAddress(remote string) netip.Addr {
+// PeerAddress reads net/http's RemoteAddr; the zero address when it is none.
+func PeerAddress(remote string) netip.Addr {
 	ap, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return netip.Addr{}

@@ -1,0 +1,69 @@
+package web
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+)
+
+func TestOneAddressHasItsShareOfTheConnections(t *testing.T) {
+	for name, trusted := range map[string]bool{"a caller": false, "a trusted proxy": true} {
+		t.Run(name, func(t *testing.T) {
+			inner, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := newSharedListener(inner, 2, func(netip.Addr) bool { return trusted })
+			accepted := make(chan net.Conn, 8)
+			go func() {
+				defer close(accepted)
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					accepted <- c
+				}
+			}()
+			defer func() {
+				_ = l.Close()
+				for c := range accepted {
+					_ = c.Close()
+				}
+			}()
+			dial := func() net.Conn {
+				c, err := net.Dial("tcp", inner.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = c.Close() })
+				return c
+			}
+			dial()
+			dial()
+			first, second := <-accepted, <-accepted
+			third := dial()
+			if trusted {
+				_ = (<-accepted).Close()
+			} else if _, err := third.Read(make([]byte, 1)); err == nil {
+				t.Error("a third connection is kept")
+			}
+			_ = first.Close()
+			_ = first.Close() // counts once
+			fourth := dial()
+			c := <-accepted
+			if _, err := io.WriteString(c, "x"); err != nil {
+				t.Error(err)
+			}
+			if _, err := fourth.Read(make([]byte, 1)); err != nil {
+				t.Errorf("a place that became free is not given: %v", err)
+			}
+			_ = c.Close()
+			_ = second.Close()
+			if len(l.open) != 0 {
+				t.Errorf("places are still taken: %v", l.open)
+			}
+		})
+	}
+}
