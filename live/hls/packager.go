@@ -1,7 +1,6 @@
 package hls
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -412,11 +411,4 @@ func (p *Packager) End() {
 		p.timing.fix(p.segments[len(p.segments)-1].duration, p.format.Tracks[p.main])
 	}
 	p.publish()
-}
-
-// String describes the packager's state for a log.
-func (p *Packager) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return fmt.Sprintf("segments=%d next=%d target=%v part=%v", len(p.segments), p.number, p.timing.target, p.timing.part)
 }
