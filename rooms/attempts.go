@@ -110,7 +110,7 @@ func tooMany(retry time.Duration) *Error {
 func (a *attempts) join(c Caller, now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	k := windowKey{what: "join", network: network(c.Address)}
+	k := windowKey{what: "join", network: Line(c.Address)}
 	if retry := a.joins.full(k, now); retry > 0 {
 		e := refuse(CodeRateLimited, "too many joins from this address: wait")
 		e.RetryAfter = retry
@@ -126,7 +126,7 @@ func (a *attempts) join(c Caller, now time.Time) error {
 func (a *attempts) code(c Caller, room string, door via, now time.Time, try func() Role) (Role, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	mine := windowKey{what: "code", network: network(c.Address), room: room, door: door}
+	mine := windowKey{what: "code", network: Line(c.Address), room: room, door: door}
 	everybody := windowKey{what: "room_url", room: room}
 	retry := a.codes.full(mine, now)
 	if door == viaRoomURL {
@@ -150,7 +150,7 @@ func (a *attempts) code(c Caller, room string, door via, now time.Time, try func
 func (a *attempts) blocked(c Caller, room string, door via, now time.Time) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	retry := a.codes.full(windowKey{what: "code", network: network(c.Address), room: room, door: door}, now)
+	retry := a.codes.full(windowKey{what: "code", network: Line(c.Address), room: room, door: door}, now)
 	if door == viaRoomURL {
 		retry = max(retry, a.roomURL.full(windowKey{what: "room_url", room: room}, now))
 	}

@@ -22,7 +22,7 @@ func (d *Door) Remove(ctx context.Context, roomID, participantID string, banAddr
 			Name: p.claims.Name, Role: p.claims.Role, ExternalID: p.claims.ExternalID, Device: p.claims.Device, CreatedAt: t,
 		}
 		if banAddress && p.address.IsValid() {
-			b.Address = network(p.address).String()
+			b.Address = Line(p.address).String()
 		}
 		h.mu.Unlock()
 		err := d.update(ctx, h, func(tx Writer) error {

@@ -103,17 +103,3 @@ func inPrefix(prefix string, a netip.Addr) bool {
 	p, err := netip.ParsePrefix(prefix)
 	return err == nil && a.IsValid() && p.Contains(a.Unmap())
 }
-
-// network is what counts as one address: all of IPv4, a /64 of IPv6.
-func network(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	bits := 64
-	if a.Is4() {
-		bits = 32
-	}
-	p, err := a.Prefix(bits)
-	if err != nil { // the zero address: callers without one are one caller
-		return netip.Prefix{}
-	}
-	return p
-}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"roomcast/rooms"
 	"roomcast/web/request"
 )
 
@@ -36,7 +37,7 @@ func (l *sharedListener) Accept() (net.Conn, error) {
 		if l.exempt(address) {
 			return c, nil
 		}
-		line := lineOf(address)
+		line := rooms.Line(address)
 		if l.enter(line) {
 			return &sharedConn{Conn: c, leave: sync.OnceFunc(func() { l.leave(line) })}, nil
 		}
@@ -60,16 +61,6 @@ func (l *sharedListener) leave(line netip.Prefix) {
 	if l.open[line]--; l.open[line] == 0 {
 		delete(l.open, line)
 	}
-}
-
-// lineOf is what counts as one address.
-func lineOf(a netip.Addr) netip.Prefix {
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	line, _ := a.Prefix(bits) // The zero address gives the zero prefix.
-	return line
 }
 
 // sharedConn gives its place back when it closes.

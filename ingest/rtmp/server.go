@@ -66,13 +66,13 @@ type Server struct {
 	mu       sync.Mutex
 	listener net.Listener
 	open     int
-	per      map[netip.Addr]int
+	per      map[netip.Prefix]int
 	group    sync.WaitGroup
 }
 
 // NewServer makes a server that does not listen yet.
 func NewServer(o Options) *Server {
-	s := &Server{o: o.withDefaults(), protocol: "rtmp", per: make(map[netip.Addr]int)}
+	s := &Server{o: o.withDefaults(), protocol: "rtmp", per: make(map[netip.Prefix]int)}
 	if o.TLS != nil {
 		s.protocol = "rtmps"
 	}
@@ -148,7 +148,7 @@ func pause(ctx context.Context, d time.Duration) {
 // accept starts serving a connection, unless there are too many.
 func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	addr := remoteAddr(nc)
-	place := bucket(addr)
+	place := rooms.Line(addr)
 	if !s.enter(place) {
 		s.o.Log.Warn("publisher refused", "protocol", s.protocol, "remote", addr, "code", rooms.CodeOverloaded,
 			"detail", "too many connections")
@@ -161,7 +161,7 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	})
 }
 
-func (s *Server) enter(place netip.Addr) bool {
+func (s *Server) enter(place netip.Prefix) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open >= s.o.MaxConnections || s.per[place] >= s.o.MaxPerAddress {
@@ -172,7 +172,7 @@ func (s *Server) enter(place netip.Addr) bool {
 	return true
 }
 
-func (s *Server) leave(place netip.Addr) {
+func (s *Server) leave(place netip.Prefix) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
@@ -206,14 +206,4 @@ func remoteAddr(nc net.Conn) netip.Addr {
 		return a.AddrPort().Addr().Unmap()
 	}
 	return netip.Addr{}
-}
-
-// bucket is what counts as one address: an IPv6 client has its whole /64.
-func bucket(a netip.Addr) netip.Addr {
-	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a
 }

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -387,16 +386,6 @@ func TestRTMPS(t *testing.T) {
 	}
 	if !g.do(func() bool { return len(g.sinks) == 1 && g.sinks[0].publication.Protocol == "rtmps" }) {
 		t.Error("not published by rtmps")
-	}
-}
-
-func TestAddressesOfOneNetworkCountAsOne(t *testing.T) {
-	a, b := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::ffff:1")
-	if bucket(a) != bucket(b) || bucket(a) == bucket(netip.MustParseAddr("2001:db8:0:1::1")) {
-		t.Error("IPv6 is not counted by /64")
-	}
-	if c := netip.MustParseAddr("192.0.2.1"); bucket(c) != c {
-		t.Error("IPv4 is not counted by address")
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"roomcast/rooms"
 )
 
 // attempts counts wrong keys per address (IPv6: per /64) in a sliding window. It is bounded: when it is full, the
@@ -24,7 +26,7 @@ func newAttempts(limit int, window time.Duration) *attempts {
 func (a *attempts) wait(address netip.Addr, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	recent := a.recent(bucket(address), now)
+	recent := a.recent(rooms.Line(address), now)
 	if len(recent) < a.limit {
 		return 0
 	}
@@ -35,7 +37,7 @@ func (a *attempts) wait(address netip.Addr, now time.Time) time.Duration {
 func (a *attempts) failed(address netip.Addr, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	key := bucket(address)
+	key := rooms.Line(address)
 	recent := append(a.recent(key, now), now)
 	if len(recent) > a.limit {
 		recent = recent[len(recent)-a.limit:]
@@ -69,17 +71,4 @@ func (a *attempts) forgetOldest() {
 		}
 	}
 	delete(a.wrong, oldest)
-}
-
-// bucket is what counts as one address: an IPv4 address, or an IPv6 /64, which is one subscriber's line.
-func bucket(a netip.Addr) netip.Prefix {
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{} // The zero address: a listener without addresses, as in tests.
-	}
-	return p
 }

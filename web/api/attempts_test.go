@@ -57,16 +57,6 @@ func TestAttemptsAreBounded(t *testing.T) {
 	}
 }
 
-func TestAnIPv6LineIsOneAddress(t *testing.T) {
-	if a, b := bucket(netip.MustParseAddr("2001:db8::1")), bucket(netip.MustParseAddr("2001:db8::ffff:1")); a != b {
-		t.Errorf("%v and %v differ", a, b)
-	}
-	if a, b := bucket(netip.MustParseAddr("2001:db8::1")), bucket(netip.MustParseAddr("2001:db8:0:1::1")); a == b {
-		t.Errorf("%v and %v are one", a, b)
-	}
-	_ = bucket(netip.Addr{})
-}
-
 func FuzzWellFormed(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,2,{"b":null}]}`, `{"a":1,"a":2}`, `{}{}`, `[`, "\xff", `{"a":1e400}`, `"\ud800"`, ` `} {
 		f.Add([]byte(seed))
