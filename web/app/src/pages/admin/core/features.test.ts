@@ -28,8 +28,9 @@ describe("features in the form", () => {
     expect(comesLater(find("recording"), {}, { recording: false })).toBe(true);
     expect(comesLater(find("recording"), { recording: true }, { recording: false })).toBe(true);
     expect(comesLater(find("recording"), { recording: true }, { recording: true })).toBe(false);
-    expect(comesLater(find("low_latency"), {}, { low_latency: true })).toBe(false);
-    expect(comesLater(find("low_latency"), {}, { low_latency: false })).toBe(true);
+    expect(comesLater(find("webrtc_playback"), {}, { webrtc_playback: true })).toBe(false);
+    expect(comesLater(find("webrtc_playback"), {}, { webrtc_playback: false })).toBe(true);
+    expect(comesLater(find("low_latency"), { low_latency: false }, { low_latency: false })).toBe(false);
     expect(comesLater(find("chat"), { chat: false }, { chat: false })).toBe(false);
   });
 });

@@ -28,7 +28,7 @@ const flag = (name: string, types: readonly RoomType[], standard: boolean, label
   name, types, kind: "flag", standard, off: false, label, ...more,
 });
 
-/** Every feature, in the order it is shown. */
+/** Every feature, in the order it is shown. When the server begins to do what a feature promises, its `later` goes. */
 export const features: readonly Feature[] = [
   flag("chat", all, true, m.admin_feature_chat),
   flag("participants_chat", ["meet"], true, m.admin_feature_participants_chat),
@@ -36,6 +36,8 @@ export const features: readonly Feature[] = [
   flag("participants_video", ["meet"], true, m.admin_feature_participants_video),
   flag("participants_screen", ["meet"], true, m.admin_feature_participants_screen),
   flag("mute_on_join", ["meet"], false, m.admin_feature_mute_on_join),
+  flag("preview_before_live", broadcasts, false, m.admin_feature_preview, { hint: m.admin_feature_preview_hint }),
+  flag("low_latency", ["live"], true, m.admin_feature_low_latency),
   { name: "reconnect_window_seconds", types: broadcasts, kind: "number", standard: 60, off: 0, max: 600, label: m.admin_feature_reconnect, hint: m.admin_feature_reconnect_hint },
   flag("public", all, false, m.admin_feature_public, { hint: m.admin_feature_public_hint }),
   { name: "embed_origins", types: all, kind: "origins", standard: [], off: [], label: m.admin_feature_embed, hint: m.admin_feature_embed_hint },
@@ -43,11 +45,9 @@ export const features: readonly Feature[] = [
   flag("recording", ["meet", "live", "simulcast"], false, m.admin_feature_recording, { later: true }),
   flag("e2ee", ["meet"], false, m.admin_feature_e2ee, { later: true }),
   { name: "video_codec", types: ["meet"], kind: "choice", standard: "vp8", off: "vp8", later: true, choices: ["vp8", "h264", "vp9", "av1"], label: m.admin_feature_codec },
-  flag("low_latency", ["live"], true, m.admin_feature_low_latency, { later: true }),
   flag("webrtc_playback", ["live"], true, m.admin_feature_webrtc, { later: true }),
   { name: "dvr_window_seconds", types: ["live"], kind: "number", standard: 7200, off: 0, max: 43_200, later: true, label: m.admin_feature_dvr },
   { name: "slow_mode_seconds", types: ["live"], kind: "number", standard: 0, off: 0, max: 3600, later: true, label: m.admin_feature_slow_mode },
-  flag("preview_before_live", broadcasts, false, m.admin_feature_preview, { later: true }),
   { name: "offline_image", types: broadcasts, kind: "text", standard: null, off: null, later: true, label: m.admin_feature_offline_image },
   flag("download", ["video"], false, m.admin_feature_download, { later: true }),
   { name: "transcode", types: ["live"], kind: "text", standard: "off", off: "off", later: true, label: m.admin_feature_transcode },

@@ -15,8 +15,8 @@ describe("a broadcast in words", () => {
   });
 
   it("says of a track what is known of it", () => {
-    expect(track({ kind: "video", codec: "H264", width: 1280, height: 720, frame_rate: 29.97002997 })).toBe("H264, 1280 × 720, 29.97 fps");
-    expect(track({ kind: "audio", codec: "AAC", sample_rate: 44100, channels: 2 })).toBe("AAC, 44.1 kHz, stereo");
-    expect(track({ kind: "audio", codec: "AAC" })).toBe("AAC");
+    expect(track({ kind: "video", codec: "avc1.42c01e", width: 1280, height: 720, frame_rate: 29.97002997 })).toBe("H.264, 1280 × 720, 29.97 fps");
+    expect(track({ kind: "audio", codec: "mp4a.40.2", sample_rate: 44100, channels: 2 })).toBe("AAC, 44.1 kHz, stereo");
+    expect(track({ kind: "audio", codec: "something.new" })).toBe("something.new");
   });
 });

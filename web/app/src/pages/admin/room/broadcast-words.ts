@@ -25,9 +25,24 @@ export function broadcastWords(cast: Broadcast): BroadcastWords {
   }
 }
 
-/** One track in words: "H264, 1280 × 720, 30 fps". Null numbers say nothing. */
+/** The usual names of codecs that are told as RFC 6381 strings. */
+const codecNames: readonly (readonly [RegExp, string])[] = [
+  [/^avc[13]\b/, "H.264"],
+  [/^(hvc1|hev1)\b/, "H.265"],
+  [/^av01\b/, "AV1"],
+  [/^vp0?9\b/, "VP9"],
+  [/^mp4a\.40\b/, "AAC"],
+  [/^opus$/i, "Opus"],
+];
+
+/** A codec as people call it. */
+export function codecName(codec: string): string {
+  return codecNames.find(([pattern]) => pattern.test(codec))?.[1] ?? codec;
+}
+
+/** One track in words: "H.264, 1280 × 720, 30 fps". Null numbers say nothing. */
 export function trackWords(track: Broadcast["tracks"][number]): string {
-  const parts = [track.codec];
+  const parts = [codecName(track.codec)];
   if (track.kind === "video") {
     if (track.width && track.height) parts.push(m.admin_track_size({ width: track.width, height: track.height }));
     if (track.frame_rate) parts.push(m.admin_track_fps({ value: Math.round(track.frame_rate * 100) / 100 }));

@@ -67,6 +67,11 @@ export function broadcast(api: Api, id: string, signal?: AbortSignal): Promise<B
   return ask(api.GET("/api/v1/rooms/{id}/stream", { ...path(id), ...(signal && { signal }) }));
 }
 
+/** Puts a previewed broadcast on air, or ends the show and keeps the publisher in preview. */
+export function onAir(api: Api, id: string, what: "start" | "stop"): Promise<Broadcast> {
+  return ask(api.POST(`/api/v1/rooms/{id}/stream/${what}`, path(id)));
+}
+
 /** Cuts the publisher off and refuses its key for a while. */
 export async function cut(api: Api, id: string, holdSeconds: number): Promise<void> {
   await ask(api.DELETE("/api/v1/rooms/{id}/stream", { params: { path: { id }, query: { hold_seconds: holdSeconds } } }));
