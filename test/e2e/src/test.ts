@@ -26,9 +26,11 @@ export const test = base.extend<Fixtures, { server: Server }>({
     },
     { scope: "worker" },
   ],
-  guard: async ({ server }, use) => {
+  guard: async ({ server }, use, info) => {
     const guard = new Guard(server.url);
+    const mark = server.output.length;
     await use(guard);
+    if (info.status !== info.expectedStatus) await info.attach("server", { body: server.output.slice(mark), contentType: "text/plain" });
     expect(guard.faults, "what no page may do").toEqual([]);
   },
   person: async ({ browser, guard, server }, use) => {
