@@ -6,6 +6,9 @@ const refusedCall = /^Failed to load resource: the server responded with a statu
 /** Notes what no page may do: speak to other hosts, break its own policy, complain, or tell its address onward. */
 export class Guard {
   readonly faults: string[] = [];
+  /** What went over the pages' sockets, for when a test fails. */
+  readonly frames: string[] = [];
+  private pages = 0;
   private readonly allowed: RegExp[] = [refusedCall];
 
   constructor(private readonly origin: string) {}
@@ -30,7 +33,11 @@ export class Guard {
       const referer = request.headers().referer;
       if (referer && new URL(referer).pathname !== "/") this.faults.push(`Referer ${referer} sent to ${url.pathname}`);
     });
+    const who = ++this.pages;
     page.on("websocket", (socket) => {
+      const note = (way: string) => (frame: { payload: string | Buffer }) => this.frames.push(`${new Date().toISOString()} ${who} ${way} ${frame.payload.toString().slice(0, 600)}`);
+      socket.on("framesent", note(">"));
+      socket.on("framereceived", note("<"));
       if (new URL(socket.url()).host !== new URL(this.origin).host) this.faults.push(`a socket to another host: ${socket.url()}`);
     });
   }

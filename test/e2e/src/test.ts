@@ -1,3 +1,4 @@
+import { writeFile } from "node:fs/promises";
 import { test as base, expect, type BrowserContextOptions, type Page } from "@playwright/test";
 import { Guard } from "./guard.ts";
 import { keepConnections } from "./media.ts";
@@ -30,8 +31,10 @@ export const test = base.extend<Fixtures, { server: Server }>({
     const guard = new Guard(server.url);
     const mark = server.output.length;
     await use(guard);
-    if (info.status !== info.expectedStatus) await info.attach("server", { body: server.output.slice(mark), contentType: "text/plain" });
-    expect(guard.faults, "what no page may do").toEqual([]);
+    expect.soft(guard.faults, "what no page may do").toEqual([]);
+    if (info.status === info.expectedStatus) return;
+    await writeFile(info.outputPath("server.txt"), server.output.slice(mark));
+    await writeFile(info.outputPath("sockets.txt"), guard.frames.join("\n"));
   },
   person: async ({ browser, guard, server }, use) => {
     const contexts: { close(): Promise<void> }[] = [];
