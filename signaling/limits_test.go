@@ -24,12 +24,12 @@ func TestTheLimitsOfPageProtocolAndMediaAreTheSame(t *testing.T) {
 	page, err := os.ReadFile("PROTOCOL.md")
 	must(t, err)
 	for _, line := range []string{
-		fmt.Sprintf("| frame | %d KiB; messages other than `offer` %d KiB |", protocol.MaxMessageBytes>>10, protocol.MaxSmallMessageBytes>>10),
+		fmt.Sprintf("| frame | %d KiB; messages other than `offer`, and the first frame, %d KiB |", protocol.MaxMessageBytes>>10, protocol.MaxSmallMessageBytes>>10),
 		fmt.Sprintf("| messages | %d a second, %d at once |", protocol.MessagesPerSecond, protocol.MessageBurst),
 		fmt.Sprintf("| chat | %d in 10 seconds; %d characters each |", protocol.ChatsPerTenSeconds, protocol.MaxChatChars),
 		fmt.Sprintf("| sections in an offer | %d; published tracks %d, audio slots %d, video slots %d ",
 			protocol.MaxSections, protocol.MaxTracks, protocol.MaxAudioSlots, protocol.MaxVideoSlots),
-		fmt.Sprintf("| candidates | %d for each offer |", protocol.MaxCandidates),
+		fmt.Sprintf("| candidates | %d for each offer, and %[1]d within it |", protocol.MaxCandidates),
 		fmt.Sprintf("| tiles in a view | %d |", protocol.MaxTiles),
 		fmt.Sprintf("every %d s and closes a socket that was silent for %d s", int(protocol.PingInterval.Seconds()), int(protocol.PongTimeout.Seconds())),
 		fmt.Sprintf("over %d messages or %d MiB wait for it, or one took over %d s", maxQueuedFrames, maxQueuedBytes>>20, int(writeTimeout.Seconds())),
