@@ -130,3 +130,25 @@ test("a broken socket is mended: same seat, picture and sound go on", async ({ s
   expect(after.map((p) => p.name).sort()).toEqual(["Ada", "Mo"]);
   expect(after.find((p) => p.name === "Ada")?.id).toBe(before);
 });
+
+test("a connection that cannot be saved is replaced once, and picture and sound go on", async ({ server, person }) => {
+  const room = await server.api.createRoom("meet", "New connection");
+  const mo = await person();
+  const ada = await person();
+  await enter(mo, room.participant_url, { name: "Mo" });
+  await enter(ada, room.participant_url, { name: "Ada" });
+  await seesAndHears(ada);
+  const made = () => ada.evaluate(() => (window as unknown as { keptConnections: RTCPeerConnection[] }).keptConnections.length);
+  const before = await made();
+  // The answer to the next offer, which sharing a screen makes, cannot be taken.
+  await ada.evaluate(() => {
+    const connection = (window as unknown as { keptConnections: RTCPeerConnection[] }).keptConnections.at(-1);
+    if (connection) connection.setRemoteDescription = () => Promise.reject(new Error("no"));
+  });
+  await ada.getByRole("button", { name: "Share a screen" }).click();
+  await expect.poll(made, { message: "another connection is made", timeout: 10_000 }).toBe(before + 1);
+  const frames = async () => Math.max(0, ...(await received(ada)).videos.map((v) => v.framesDecoded));
+  await expect.poll(frames, { message: "frames decoded by the new connection", timeout: 30_000 }).toBeGreaterThan(100);
+  await seesAndHears(mo);
+  expect(await made()).toBe(before + 1);
+});

@@ -74,7 +74,9 @@ export class Meeting {
         if (participant.id === room.you?.id) this.#adopt(participant);
       }),
       client.on("muted", () => this.onnews?.("muted_by_moderator")),
-      client.on("media_lost", () => this.#rebuild()),
+      client.on("media_lost", () => {
+        if (this.#peer?.answered) this.#rebuild();
+      }),
     ];
     devices.ontrack = (kind, track) => void this.#captured(kind, track);
     devices.onlost = (kind) => this.onnews?.(kind === "camera" ? "camera_lost" : "microphone_lost");
@@ -300,7 +302,13 @@ export class Meeting {
     // A socket that broke meanwhile brings a welcome, and with it the next offer.
     if (cause instanceof SignalingError && cause.code === "disconnected") return;
     if (cause instanceof SignalingError && cause.code === "forbidden") this.onnews?.("publish_refused");
+    else if (cause instanceof SignalingError && cause.code === "rate_limited") this.#offerAgain(cause.retryAfterMs ?? 1_000);
     else this.#rebuild();
+  }
+
+  #offerAgain(delayMs: number): void {
+    const peer = this.#peer;
+    setTimeout(() => void peer?.negotiate(), delayMs);
   }
 
   /** A new PeerConnection in place of one that is lost; less and less often if that does not help. */

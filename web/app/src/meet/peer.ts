@@ -41,6 +41,7 @@ export class Peer {
   #again = false;
   #restart = false;
   #restarts = 0;
+  #answered = false;
   #closed = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -69,6 +70,11 @@ export class Peer {
   /** Whether a broken socket may resume this connection. */
   get stands(): boolean {
     return !this.#closed && this.#pc.connectionState !== "failed" && this.#pc.connectionState !== "closed";
+  }
+
+  /** Whether the server has taken this connection. What it says of a lost one before that is about an earlier one. */
+  get answered(): boolean {
+    return this.#answered;
   }
 
   /** The stream of the section that a slot is about. */
@@ -162,6 +168,7 @@ export class Peer {
       if (!this.#closed && pc.signalingState === "have-local-offer") await pc.setLocalDescription({ type: "rollback", sdp: "" });
       throw cause;
     }
+    this.#answered = true;
     if (!this.#closed) await pc.setRemoteDescription({ type: "answer", sdp: answer });
   }
 
