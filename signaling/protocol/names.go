@@ -10,16 +10,14 @@ import (
 
 // exact refuses names that are none of t's, in upper and lower case too, which
 // encoding/json does not look at, and names that stand twice in one object, of
-// which it takes the last. Whatever else is wrong with a frame is left to it.
+// which it takes the last. The frame has been read once before, so it is JSON;
+// whatever else is wrong with it is left to encoding/json.
 func exact(frame []byte, t reflect.Type) *Fault {
 	return exactValue(json.NewDecoder(bytes.NewReader(frame)), t)
 }
 
 func exactValue(d *json.Decoder, t reflect.Type) *Fault {
-	token, err := d.Token()
-	if err != nil {
-		return nil
-	}
+	token, _ := d.Token()
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -53,13 +51,12 @@ func exactObject(d *json.Decoder, t reflect.Type) *Fault {
 	}
 	seen := map[string]bool{}
 	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil
-		}
-		name, _ := token.(string)
+		token, _ := d.Token()
+		name, isName := token.(string)
 		field, ok := known[name]
 		switch {
+		case !isName: // no name is where JSON has one
+			return nil
 		case known != nil && !ok:
 			return &Fault{Code: CodeUnknownField, Detail: fmt.Sprintf("the message has no field %q", clip(name))}
 		case seen[name]:
