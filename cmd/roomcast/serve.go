@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"roomcast/configs"
@@ -95,8 +96,9 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, SFU: media, Broadcasts: hub, Log: log})
 	defer func() { failure = errors.Join(failure, closeSockets(stage)) }()
 	admin := newDemoKeys(apiKeys)
+	var greeted atomic.Bool // until then the server is not ready: who waits for it finds the key printed
 	server, handler, err := httpDoor(ctx, config, certificates, doorParts{
-		store: store, registry: registry, door: door, keys: admin, hub: hub, stage: stage, listeners: listeners, log: log,
+		store: store, registry: registry, door: door, keys: admin, hub: hub, stage: stage, listeners: listeners, greeted: &greeted, log: log,
 	})
 	if err != nil {
 		return err
@@ -108,6 +110,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	case <-server.Ready():
 		base := baseURL(config, server.Addr())
 		err := greet(ctx, config, apiKeys, base, out)
+		greeted.Store(err == nil)
 		if err == nil && demo {
 			err = admin.demo(ctx, handler, base, out)
 		}
@@ -150,7 +153,16 @@ type doorParts struct {
 	hub       *live.Hub
 	stage     *signaling.Server
 	listeners api.Listeners
+	greeted   *atomic.Bool
 	log       *slog.Logger
+}
+
+// missing names what the server still waits for before it is ready.
+func (p doorParts) missing() []string {
+	if p.greeted.Load() {
+		return nil
+	}
+	return []string{"the admin key"}
 }
 
 // httpDoor composes API, pages, playlists and sockets.
@@ -166,6 +178,7 @@ func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source
 		API: api.Options{
 			Registry: p.registry, Door: p.door, Keys: p.keys, Vault: p.store, Broadcasts: p.hub, Stage: p.stage,
 			Listeners: func() api.Listeners { return p.listeners },
+			Missing:   p.missing,
 		},
 		App: app.FS(), HLS: p.hub, Tickets: p.door, Sockets: p.stage,
 		PublicURL: public, TrustedProxies: config.TrustedProxies,

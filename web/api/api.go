@@ -98,7 +98,7 @@ type Options struct {
 	// Listeners tells which doors for encoders are open, and on which ports; nil is none.
 	Listeners  func() Listeners
 	ICEServers []ICEServer
-	// Missing names the listeners that are not up yet, for /readyz; nil is none.
+	// Missing names what is not up yet, for /readyz; nil is none.
 	Missing func() []string
 	Log     *slog.Logger
 }
