@@ -2,9 +2,10 @@
 # Makes sure that the tools named as arguments are here: node ffmpeg chromium gcc.
 # What is missing is installed with apt-get, as root or through sudo, saying what
 # and why. A Node that is too old for the front end's tools is left alone: a newer
-# one goes into .tools/node, which the Makefile puts first in PATH.
+# one goes into .tools/node, which comes first in PATH here and in the Makefile.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+PATH=$PWD/.tools/node/node_modules/.bin:$PATH
 log=.tools/install.log
 mkdir -p .tools
 
