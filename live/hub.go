@@ -9,6 +9,7 @@ import (
 
 	"roomcast/ingest"
 	"roomcast/live/hls"
+	"roomcast/media"
 	"roomcast/rooms"
 )
 
@@ -43,7 +44,24 @@ type Options struct {
 	// HLSPath is where packaged objects are served [/hls/]: objects of a room
 	// are under HLSPath + room + "/o/".
 	HLSPath string
-	Log     *slog.Logger
+	// DataDir is where broadcasts keep files, below rooms/{room id}.
+	DataDir string
+	// Follow are run for each show, each in a goroutine of its own, and must
+	// return soon after ctx ends.
+	Follow []func(ctx context.Context, s Show)
+	Log    *slog.Logger
+}
+
+// Show is one show of a room, from its start to its end; interruptions are part
+// of it.
+type Show struct {
+	RoomID    string
+	Settings  rooms.Settings // as the publisher was admitted with
+	StartedAt time.Time
+	// Stream carries what is on air: the publishers' own codecs.
+	Stream *media.Stream
+	// Packager makes of it what viewers get.
+	Packager *hls.Packager
 }
 
 // Hub holds the broadcasts of all rooms. It needs Run to be running.
@@ -55,6 +73,8 @@ type Hub struct {
 	holds  map[string]time.Time // no publisher until then, by room
 	closed bool
 	shows  sync.WaitGroup
+
+	notices notices
 
 	watchMu  sync.Mutex
 	watchers []*watcher
@@ -162,6 +182,7 @@ func (h *Hub) State(roomID string) State {
 	if r := h.find(roomID); r != nil {
 		r.describe(&s)
 	}
+	s.Warnings = h.notices.appendTo(s.Warnings, roomID)
 	s.Viewers = h.o.Viewers(roomID)
 	return s
 }
@@ -270,6 +291,9 @@ var errNoPublisher = &rooms.Error{Code: rooms.CodeNotReady, Detail: "no publishe
 // RoomEvent takes what happens to rooms: an end, a deletion, a suspension and
 // a changed key may send the publisher away. It does not block.
 func (h *Hub) RoomEvent(e rooms.Event) {
+	if e.Kind == rooms.RoomDeleted {
+		h.notices.forget(e.RoomID)
+	}
 	r := h.find(e.RoomID)
 	if r == nil {
 		return

@@ -276,7 +276,12 @@ func (r *room) openShow() {
 	})
 	r.packager.Store(p)
 	reader := r.stream.NewReader(context.Background(), media.ReaderLimits{})
-	r.endShow = reader.Finish
+	following, over := context.WithCancel(context.Background())
+	r.endShow = func() { reader.Finish(); over() }
+	show := Show{RoomID: r.id, Settings: r.settings, StartedAt: now, Stream: r.stream, Packager: p}
+	for _, follow := range r.hub.o.Follow {
+		r.hub.shows.Go(func() { follow(following, show) })
+	}
 	r.hub.shows.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		var ticking sync.WaitGroup

@@ -39,8 +39,8 @@ type TrackState struct {
 
 // Warning is something a broadcaster should mend.
 type Warning struct {
-	Code   string `json:"code" enum:"no_video,no_audio,long_gop,b_frames"`
-	Detail string `json:"detail"`
+	Code   string `json:"code" example:"long_gop" doc:"docs/api.md lists them"`
+	Detail string `json:"detail" doc:"What to do about it, for people"`
 }
 
 // Brief is the state in the answer to a join.

@@ -65,7 +65,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 			return err
 		}
 	}
-	hub := live.NewHub(live.Options{Runs: door, Viewers: door.Viewers, Log: log})
+	hub := live.NewHub(live.Options{Runs: door, Viewers: door.Viewers, DataDir: config.DataDir, Log: log})
 	defer registry.Watch(hub.RoomEvent)()
 
 	certificates, err := certificateSource(config, log)
