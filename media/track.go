@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+	"slices"
 )
 
 // Kind is what a track is for a viewer.
@@ -25,16 +23,15 @@ type Codec string
 // The codecs a broadcast may have.
 const (
 	H264 Codec = "h264"
+	H265 Codec = "h265"
+	AV1  Codec = "av1"
+	VP9  Codec = "vp9"
 	AAC  Codec = "aac"
+	Opus Codec = "opus"
 )
 
-// maxParameterSets bounds the parameter sets of a track together, in bytes:
-// some are sent again before every key frame. Real ones have some 50 bytes.
-const maxParameterSets = 8 << 10
-
-// aacFrameSamples is the number of samples in one AAC access unit (ISO 14496-3);
-// the 960-sample variant is refused.
-const aacFrameSamples = 1024
+// MaxAudioTracks is how many audio tracks a broadcast may have.
+const MaxAudioTracks = 4
 
 // Track describes one elementary stream. It is immutable once made.
 type Track struct {
@@ -44,10 +41,15 @@ type Track struct {
 	// sample rate of audio, 90000 for video.
 	ClockRate int
 
-	// SPS and PPS are the parameter sets of H.264, as NAL units without a start
-	// code. ExtraPPS are further picture parameter sets, sent before key frames.
-	SPS, PPS []byte
-	ExtraPPS [][]byte
+	// SPS and PPS are the parameter sets of H.264 and H.265, as NAL units without
+	// a start code; VPS is that of H.265. ExtraPPS are further picture parameter
+	// sets, sent before key frames.
+	VPS, SPS, PPS []byte
+	ExtraPPS      [][]byte
+	// SequenceHeader is AV1's sequence header OBU, with its size field.
+	SequenceHeader []byte
+	// VP9 is what a VP9 stream says of itself.
+	VP9 VP9Config
 	// Width and Height are in pixels, after cropping.
 	Width, Height int
 	// FrameRate is what the stream declares, in frames per second; 0 if it says nothing.
@@ -59,45 +61,13 @@ type Track struct {
 	SampleRate int
 	Channels   int
 	// FrameSamples is the number of ClockRate ticks in one audio unit.
+	// For Opus it is what is usual; see OpusDuration.
 	FrameSamples int
+	// Label and Language (BCP 47) tell audio tracks apart for people; "" if the
+	// source says nothing.
+	Label, Language string
 
 	codecString string
-}
-
-// NewH264 makes a video track from its parameter sets. frameRate, in frames
-// per second, is used when the sequence parameter set declares none.
-func NewH264(sps, pps []byte, frameRate float64, extraPPS ...[]byte) (*Track, error) {
-	if len(sps) < 4 || len(pps) == 0 {
-		return nil, errors.New("read H.264 parameter sets: too short")
-	}
-	size := len(sps) + len(pps)
-	for _, p := range extraPPS {
-		size += len(p)
-	}
-	if size > maxParameterSets {
-		return nil, fmt.Errorf("read H.264 parameter sets: %d bytes are too many", size)
-	}
-	var s h264.SPS
-	if err := s.Unmarshal(sps); err != nil {
-		return nil, fmt.Errorf("read H.264 sequence parameter set: %w", err)
-	}
-	t := &Track{
-		Kind: Video, Codec: H264, ClockRate: 90000,
-		SPS: bytes.Clone(sps), PPS: bytes.Clone(pps),
-		Width: s.Width(), Height: s.Height(),
-		FrameRate:   usableRate(s.FPS()),
-		codecString: fmt.Sprintf("avc1.%02x%02x%02x", sps[1], sps[2], sps[3]),
-	}
-	if t.Width <= 0 || t.Height <= 0 || t.Width > 16384 || t.Height > 16384 {
-		return nil, fmt.Errorf("read H.264 sequence parameter set: impossible size %dx%d", t.Width, t.Height)
-	}
-	if t.FrameRate == 0 {
-		t.FrameRate = usableRate(frameRate)
-	}
-	for _, p := range extraPPS {
-		t.ExtraPPS = append(t.ExtraPPS, bytes.Clone(p))
-	}
-	return t, nil
 }
 
 // usableRate is r, made exact when it is a rounded NTSC rate, or 0 when it cannot be a frame rate.
@@ -113,75 +83,60 @@ func usableRate(r float64) float64 {
 	return r
 }
 
-// NewAAC makes an audio track from its AudioSpecificConfig.
-func NewAAC(config []byte) (*Track, error) {
-	var c mpeg4audio.AudioSpecificConfig
-	if err := c.Unmarshal(config); err != nil {
-		return nil, fmt.Errorf("read AAC configuration: %w", err)
-	}
-	if c.FrameLengthFlag {
-		return nil, errors.New("read AAC configuration: frames of 960 samples are not supported")
-	}
-	if c.SampleRate <= 0 {
-		return nil, errors.New("read AAC configuration: no sample rate")
-	}
-	t := &Track{
-		Kind: Audio, Codec: AAC, ClockRate: c.SampleRate,
-		AudioConfig: bytes.Clone(config),
-		SampleRate:  c.SampleRate, Channels: channels(c.ChannelConfig),
-		FrameSamples: aacFrameSamples,
-		codecString:  "mp4a.40.2",
-	}
-	if t.Channels == 0 {
-		return nil, errors.New("read AAC configuration: no channel layout")
-	}
-	switch c.ExtensionType {
-	case mpeg4audio.ObjectTypeSBR:
-		t.codecString = "mp4a.40.5"
-	case mpeg4audio.ObjectTypePS:
-		t.codecString, t.Channels = "mp4a.40.29", 2
-	}
-	if c.ExtensionSampleRate > 0 {
-		t.SampleRate = c.ExtensionSampleRate
-	}
-	return t, nil
-}
-
-// channels is the number of speakers of an MPEG-4 channel configuration, 0 if
-// it says nothing by itself.
-func channels(config uint8) int {
-	switch {
-	case config >= 1 && config <= 6:
-		return int(config)
-	case config == 7:
-		return 8
-	}
-	return 0
-}
-
 // CodecString is the track's name in a CODECS attribute (RFC 6381).
 func (t *Track) CodecString() string { return t.codecString }
 
 // SameConfig reports whether a decoder set up for t decodes o as well.
 func (t *Track) SameConfig(o *Track) bool {
-	if t.Codec != o.Codec || !bytes.Equal(t.SPS, o.SPS) || !bytes.Equal(t.PPS, o.PPS) ||
-		!bytes.Equal(t.AudioConfig, o.AudioConfig) || len(t.ExtraPPS) != len(o.ExtraPPS) {
-		return false
+	return t.Codec == o.Codec && t.ClockRate == o.ClockRate && t.Channels == o.Channels && t.VP9 == o.VP9 &&
+		bytes.Equal(t.VPS, o.VPS) && bytes.Equal(t.SPS, o.SPS) && bytes.Equal(t.PPS, o.PPS) &&
+		bytes.Equal(t.SequenceHeader, o.SequenceHeader) && bytes.Equal(t.AudioConfig, o.AudioConfig) &&
+		slices.EqualFunc(t.ExtraPPS, o.ExtraPPS, bytes.Equal)
+}
+
+// checkSize refuses pictures that nobody can mean.
+func (t *Track) checkSize() error {
+	if t.Width <= 0 || t.Height <= 0 || t.Width > 16384 || t.Height > 16384 {
+		return fmt.Errorf("impossible size %dx%d", t.Width, t.Height)
 	}
-	for i := range t.ExtraPPS {
-		if !bytes.Equal(t.ExtraPPS[i], o.ExtraPPS[i]) {
-			return false
-		}
-	}
-	return true
+	return nil
 }
 
 // Format is the set of tracks that units belong to. Its identity is continuity:
 // a unit with another Format than the one before it is the start of something
 // new (a new publisher, other tracks, a jump in time), and decoders start afresh.
 type Format struct {
-	// Tracks are in the order video, audio. Immutable.
+	// Tracks are first the video, at most one, and then the audio, at most
+	// MaxAudioTracks; the first audio track is the one to hear by default. Immutable.
 	Tracks []*Track
+}
+
+// Audio are the audio tracks.
+func (f *Format) Audio() []*Track {
+	if f.HasVideo() {
+		return f.Tracks[1:]
+	}
+	return f.Tracks
+}
+
+// CheckTracks reports whether tracks may make a Format.
+func CheckTracks(tracks []*Track) error {
+	audio := 0
+	for i, t := range tracks {
+		switch {
+		case t.Kind == Audio:
+			audio++
+		case i > 0:
+			return errors.New("the picture is one, and the first of the tracks")
+		}
+	}
+	if audio > MaxAudioTracks {
+		return fmt.Errorf("%d audio tracks are more than %d", audio, MaxAudioTracks)
+	}
+	if len(tracks) == 0 {
+		return errors.New("no tracks")
+	}
+	return nil
 }
 
 // HasVideo reports whether one of the tracks is video.

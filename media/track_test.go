@@ -151,6 +151,10 @@ func TestX264SaysHowFarApartKeyFramesAre(t *testing.T) {
 			t.Errorf("%q: %d, want %d", text, got, want)
 		}
 	}
+	x265 := AppendNAL(nil, []byte(string([]byte{hevcSEI << 1, 1, 5, 200})+"x265 (build 199) - 3.5 - options: wpp keyint=60 min-keyint=6"))
+	if got := KeyInterval(x265); got != 60 {
+		t.Errorf("%d of x265", got)
+	}
 	if got := KeyInterval([]byte{1, 2}); got != 0 {
 		t.Errorf("%d in a malformed picture", got)
 	}

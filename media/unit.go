@@ -12,11 +12,14 @@ type Unit struct {
 	DTS, PTS time.Duration
 	// NTP is the wall clock when the unit came in.
 	NTP time.Time
-	// Key says that decoding can begin here: an IDR picture, or any frame of audio.
+	// Key says that decoding can begin here: an IDR picture (H.265: also CRA and
+	// BLA; AV1, VP9: a key frame that is shown), or any frame of audio.
 	Key bool
-	// Payload is the coded data: H.264 as NAL units each after its length in
-	// four bytes, without parameter sets and delimiters (ISO 14496-15); AAC as
-	// one raw access unit.
+	// Payload is the coded data. H.264, H.265: NAL units each after its length in
+	// four bytes, without parameter sets and delimiters, with SEI (ISO 14496-15).
+	// AV1: the OBUs of a temporal unit, each with a size field, without temporal
+	// delimiters; that of a key frame begins with the sequence header. VP9: one
+	// frame or superframe. AAC: one raw access unit. Opus: one packet.
 	Payload []byte
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // errAVCC is answered for an access unit whose lengths do not add up.
-var errAVCC = errors.New("malformed H.264 access unit: NAL unit lengths do not add up")
+var errAVCC = errors.New("malformed access unit: NAL unit lengths do not add up")
 
 // NAL unit types of H.264 (ITU-T H.264, table 7-1) that somebody here asks for.
 const (
@@ -23,6 +23,26 @@ func NALType(nal []byte) byte {
 		return 0
 	}
 	return nal[0] & 0x1f
+}
+
+// NAL unit types of H.265 (ITU-T H.265, table 7-1) that somebody here asks for.
+const (
+	// HEVCFirstIRAP to HEVCLastIRAP are pictures that decoding can begin with:
+	// BLA, IDR and CRA, and two types that are reserved for more of them.
+	HEVCFirstIRAP = 16
+	HEVCLastIRAP  = 23
+	HEVCVPS       = 32
+	HEVCSPS       = 33
+	HEVCPPS       = 34
+	HEVCDelimiter = 35
+)
+
+// HEVCType is the type of an H.265 NAL unit, 0xff for one without a header.
+func HEVCType(nal []byte) byte {
+	if len(nal) < 2 {
+		return 0xff
+	}
+	return nal[0] >> 1 & 0x3f
 }
 
 // CheckAVCC reports whether b is a sequence of NAL units, each after its length
