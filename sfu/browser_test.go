@@ -13,6 +13,7 @@ import (
 	"github.com/pion/webrtc/v4"
 	"go.uber.org/goleak"
 
+	"roomcast/rtcport"
 	"roomcast/sfu/vp8"
 )
 
@@ -48,14 +49,12 @@ type arrival struct {
 
 func newSFU(t *testing.T, publicIPs ...string) *SFU {
 	t.Helper()
-	s, err := New(Options{UDPAddress: "127.0.0.1:0", TCPAddress: "127.0.0.1:0", PublicIPs: publicIPs})
-	if err != nil {
-		t.Fatal(err)
-	}
+	port, err := rtcport.Open(rtcport.Options{UDPAddress: "127.0.0.1:0", TCPAddress: "127.0.0.1:0", PublicIPs: publicIPs})
+	must(t, err)
+	s := New(Options{Port: port})
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
+		s.Close()
+		must(t, port.Close())
 	})
 	return s
 }

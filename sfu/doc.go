@@ -1,7 +1,7 @@
 // Package sfu moves the media of meetings: it takes each participant's tracks
 // and sends every participant the few it sees and hears.
 //
-// An SFU is one UDP port and one TCP port of the same number. A Room is a
+// An SFU shares the server's WebRTC port (package rtcport). A Room is a
 // meeting on it, a Peer a participant with one PeerConnection, in which the
 // client always offers and the server always answers. What a client sends
 // becomes a publication; each of its receive-only sections is a slot, and the

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"roomcast/rtcport"
 )
 
 const sdpHead = "v=0\r\no=- 42 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
@@ -81,9 +83,13 @@ func TestCandidatesAreBounded(t *testing.T) {
 }
 
 func TestPublicAddressesStandInTheAnswer(t *testing.T) {
-	s, err := New(Options{UDPAddress: ":0", TCPAddress: ":0", PublicIPs: []string{"203.0.113.7"}})
+	port, err := rtcport.Open(rtcport.Options{UDPAddress: ":0", TCPAddress: ":0", PublicIPs: []string{"203.0.113.7"}})
 	must(t, err)
-	t.Cleanup(func() { must(t, s.Close()) })
+	s := New(Options{Port: port})
+	t.Cleanup(func() {
+		s.Close()
+		must(t, port.Close())
+	})
 	room := newRoom(t, s)
 	b := &browser{t: t, slots: map[string]SlotChange{}}
 	b.peer, err = room.Join("ann", PeerEvents{Slots: b.onSlots, Lost: func() {}})
@@ -93,9 +99,8 @@ func TestPublicAddressesStandInTheAnswer(t *testing.T) {
 	must(t, err)
 	answer, err := b.peer.Offer(context.Background(), desc.SDP, nil)
 	must(t, err)
-	port := s.Addr().Port
 	for _, want := range []string{
-		fmt.Sprintf("203.0.113.7 %d typ host", port), "tcptype passive", "a=ice-lite", "a=setup:passive", "a=ssrc-group:FID",
+		fmt.Sprintf("203.0.113.7 %d typ host", port.Addr().Port), "tcptype passive", "a=ice-lite", "a=setup:passive", "a=ssrc-group:FID",
 		"a=extmap", "transport-wide-cc",
 	} {
 		if !strings.Contains(answer, want) {
@@ -106,8 +111,5 @@ func TestPublicAddressesStandInTheAnswer(t *testing.T) {
 		if strings.HasPrefix(line, "a=candidate") && !strings.Contains(line, "203.0.113.7") && strings.Contains(line, ".") && !strings.Contains(line, ":50") {
 			t.Errorf("an address that is not public: %s", line)
 		}
-	}
-	if _, err := New(Options{UDPAddress: "127.0.0.1:0", PublicIPs: []string{"example.org"}}); err == nil {
-		t.Error("a name was taken for a public address")
 	}
 }

@@ -10,13 +10,14 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
+	"roomcast/rtcport"
 	"roomcast/sfu/resend"
 	"roomcast/sfu/speaker"
 	"roomcast/sfu/vp8"
 )
 
 // maxPacket is the largest packet taken, in bytes.
-const maxPacket = 1500
+const maxPacket = rtcport.MaxPacket
 
 // keyFrameInterval is the shortest time between two requests for a key frame
 // of one track; requests in between are one with the first.

@@ -14,6 +14,7 @@ import (
 
 	"roomcast/live"
 	"roomcast/rooms"
+	"roomcast/rtcport"
 	"roomcast/secret"
 	"roomcast/sfu"
 	"roomcast/signaling/client"
@@ -229,8 +230,9 @@ type place struct {
 // newPlace starts a server with a meet room "m" and a live room "l"; prepare may alter it first.
 func newPlace(t *testing.T, prepare ...func(*Server)) *place {
 	t.Helper()
-	media, err := sfu.New(sfu.Options{UDPAddress: "127.0.0.1:0", TCPAddress: "127.0.0.1:0"})
+	port, err := rtcport.Open(rtcport.Options{UDPAddress: "127.0.0.1:0", TCPAddress: "127.0.0.1:0"})
 	must(t, err)
+	media := sfu.New(sfu.Options{Port: port})
 	p := &place{t: t, house: newHouse(), air: &air{state: live.Brief{State: live.Waiting}}}
 	p.house.add("m", rooms.Meet, nil)
 	p.house.add("l", rooms.Live, nil)
@@ -244,7 +246,8 @@ func newPlace(t *testing.T, prepare ...func(*Server)) *place {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		must(t, p.server.Shutdown(ctx))
-		must(t, media.Close())
+		media.Close()
+		must(t, port.Close())
 		p.http.Close()
 	})
 	return p

@@ -13,7 +13,7 @@ import (
 	"roomcast/configs"
 	"roomcast/ingest/rtmp"
 	"roomcast/live"
-	"roomcast/sfu"
+	"roomcast/rtcport"
 	"roomcast/web/api"
 	"roomcast/web/tlscert"
 )
@@ -87,8 +87,8 @@ func publishers(ctx context.Context, config configs.Config, source *tlscert.Sour
 	return open, nil
 }
 
-// meetings opens the port of meeting media; nil when it is off.
-func meetings(config configs.Config, log *slog.Logger) (*sfu.SFU, error) {
+// mediaPort opens the port of WebRTC media; nil when it is off.
+func mediaPort(config configs.Config, log *slog.Logger) (*rtcport.Port, error) {
 	if !config.WebRTC.Address.On() {
 		return nil, nil //nolint:nilnil // off is not an error
 	}
@@ -97,9 +97,9 @@ func meetings(config configs.Config, log *slog.Logger) (*sfu.SFU, error) {
 		ips[i] = ip.String()
 	}
 	address := config.WebRTC.Address.String()
-	media, err := sfu.New(sfu.Options{UDPAddress: address, TCPAddress: address, PublicIPs: ips, Log: log})
+	port, err := rtcport.Open(rtcport.Options{UDPAddress: address, TCPAddress: address, PublicIPs: ips, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("open webrtc.address: %w", err)
 	}
-	return media, nil
+	return port, nil
 }

@@ -15,6 +15,7 @@ import (
 	"roomcast/live"
 	"roomcast/rooms"
 	"roomcast/rooms/sqlstore"
+	"roomcast/sfu"
 	"roomcast/signaling"
 	"roomcast/web"
 	"roomcast/web/api"
@@ -78,12 +79,15 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	if err != nil {
 		return err
 	}
-	media, err := meetings(config, log)
+	port, err := mediaPort(config, log)
 	if err != nil {
 		return err
 	}
-	if media != nil {
-		defer func() { failure = errors.Join(failure, media.Close()) }()
+	var meetings *sfu.SFU
+	if port != nil {
+		defer func() { failure = errors.Join(failure, port.Close()) }()
+		meetings = sfu.New(sfu.Options{Port: port, Log: log})
+		defer meetings.Close()
 	}
 	if certificates != nil {
 		if err := challenges(ctx, config, certificates, inside, log); err != nil {
@@ -93,7 +97,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	inside.start("keep the time of the rooms", door.Run)
 	inside.start("run the broadcasts", hub.Run)
 
-	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, SFU: media, Broadcasts: hub, Log: log})
+	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, SFU: meetings, Broadcasts: hub, Log: log})
 	defer func() { failure = errors.Join(failure, closeSockets(stage)) }()
 	admin := newDemoKeys(apiKeys)
 	var greeted atomic.Bool // until then the server is not ready: who waits for it finds the key printed

@@ -1,4 +1,4 @@
-package sfu
+package rtcport
 
 import (
 	"context"
