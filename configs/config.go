@@ -20,6 +20,7 @@ type Config struct {
 	PublicURL      string         `key:"public_url" kind:"url" doc:"Base URL in every URL handed out, such as https://rooms.example.com; unset: the Host of each request, for its answer only."`
 	DataDir        string         `key:"data_dir" kind:"path" doc:"Directory for everything that is kept: database, certificates, media. Made at the first start."`
 	AdminKey       secret.Text    `key:"admin_key" doc:"API key of the administrator, better 16 characters or more; replaces the one that the first start makes."`
+	FFmpeg         string         `key:"ffmpeg" kind:"path" doc:"The ffmpeg program that transcodes; a bare name is looked for in PATH. Without it everything is passed through as it comes."`
 	TrustedProxies []netip.Prefix `key:"trusted_proxies" doc:"Networks (CIDR) of reverse proxies whose X-Forwarded-* headers are believed."`
 
 	HTTP     HTTP     `key:"http"`
@@ -118,6 +119,7 @@ func Default() Config {
 func defaults() Config {
 	return Config{
 		DataDir:  "./data",
+		FFmpeg:   "ffmpeg",
 		HTTP:     HTTP{Address: Auto},
 		RTMP:     RTMP{Address: ":1935"},
 		RTMPS:    RTMPS{Address: ":1936"},

@@ -11,6 +11,7 @@ import (
 	"roomcast/live/hls"
 	"roomcast/media"
 	"roomcast/rooms"
+	"roomcast/transcode"
 )
 
 // Times of a broadcast's life (docs/api.md, "Broadcast").
@@ -46,6 +47,8 @@ type Options struct {
 	HLSPath string
 	// DataDir is where broadcasts keep files, below rooms/{room id}.
 	DataDir string
+	// FFmpeg transcodes; nil: what would need it is left out, and warned of.
+	FFmpeg *transcode.Tool
 	// Follow are run for each show, each in a goroutine of its own, and must
 	// return soon after ctx ends.
 	Follow []func(ctx context.Context, s Show)

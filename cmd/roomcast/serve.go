@@ -17,6 +17,7 @@ import (
 	"roomcast/rooms/sqlstore"
 	"roomcast/sfu"
 	"roomcast/signaling"
+	"roomcast/transcode"
 	"roomcast/web"
 	"roomcast/web/api"
 	"roomcast/web/app"
@@ -66,7 +67,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 			return err
 		}
 	}
-	hub := live.NewHub(live.Options{Runs: door, Viewers: door.Viewers, DataDir: config.DataDir, Log: log})
+	hub := live.NewHub(live.Options{Runs: door, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: findFFmpeg(ctx, config.FFmpeg, log), Log: log})
 	defer registry.Watch(hub.RoomEvent)()
 
 	certificates, err := certificateSource(config, log)
@@ -125,6 +126,16 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	case <-outside.ctx.Done():
 	}
 	return outside.end()
+}
+
+// findFFmpeg says once what is missing, and lets the server start without it.
+func findFFmpeg(ctx context.Context, path string, log *slog.Logger) *transcode.Tool {
+	tool, err := transcode.Find(ctx, path)
+	if err != nil {
+		log.Warn("no usable ffmpeg: broadcasts get no lower renditions, no slate, and no AAC from Opus", "error", err)
+		return nil
+	}
+	return tool
 }
 
 // closeSockets ends what is left of the sockets; the HTTP door has told them to
