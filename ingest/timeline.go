@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"roomcast/media"
@@ -89,6 +91,11 @@ func (t *Timeline) Place(tr *media.Track, source, delay time.Duration) (dts, pts
 	return dts, dts + exactDelay(tr, delay), jump, true
 }
 
+// Retain forgets the clocks of tracks that are no more.
+func (t *Timeline) Retain(tracks []*media.Track) {
+	maps.DeleteFunc(t.tracks, func(tr *media.Track, _ *trackClock) bool { return !slices.Contains(tracks, tr) })
+}
+
 // isJump reports whether at, on our timeline, is too far from where the track,
 // or before its first sample the publisher, is.
 func (t *Timeline) isJump(c *trackClock, at time.Duration) bool {
@@ -116,7 +123,8 @@ func (c *trackClock) place(tr *media.Track, at time.Duration) time.Duration {
 	}
 	out := at
 	switch {
-	case tr.Kind == media.Audio && tr.FrameSamples > 0:
+	// Opus packets differ in length, within a stream too.
+	case tr.Kind == media.Audio && tr.Codec != media.Opus && tr.FrameSamples > 0:
 		c.samples += int64(tr.FrameSamples)
 		// Whole seconds go into the base: days of samples would overflow.
 		if rate := int64(tr.ClockRate); c.samples >= rate {

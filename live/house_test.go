@@ -19,6 +19,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"roomcast/ingest"
 	"roomcast/ingest/rtmp"
 	"roomcast/live"
 	"roomcast/live/hls"
@@ -88,6 +89,11 @@ func (h *house) Publisher(_ context.Context, k secret.Text, _ rooms.Caller) (roo
 	return rooms.Publisher{RoomID: "room", RoomType: rooms.Live, Settings: h.settings}, nil
 }
 
+// PublisherOf is the door for those whose right was proved otherwise.
+func (h *house) PublisherOf(context.Context, string) (rooms.Publisher, error) {
+	return rooms.Publisher{RoomID: "room", RoomType: rooms.Live, Settings: h.settings}, nil
+}
+
 // ServeHTTP serves the way web does: multivariant, media playlists, objects.
 func (h *house) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var b hls.Blob
@@ -129,7 +135,7 @@ func newHouse(t *testing.T, change func(*rooms.Settings)) *house {
 	}
 	log := slog.New(slog.NewTextHandler(h.logs, nil))
 	h.hub = live.NewHub(live.Options{Runs: h.runs, Log: log})
-	server := rtmp.NewServer(rtmp.Options{Address: "127.0.0.1:0", Door: h, Hub: h.hub, Log: log})
+	server := rtmp.NewServer(rtmp.Options{Address: "127.0.0.1:0", Gate: ingest.NewGate(ingest.GateOptions{Door: h, Hub: h.hub, Log: log}), Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := server.Listen(ctx); err != nil {
 		t.Fatal(err)

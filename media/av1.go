@@ -14,6 +14,7 @@ const (
 	OBUTemporalDelimiter = 2
 	OBUFrameHeader       = 3
 	OBUFrame             = 6
+	OBUTileList          = 8
 	OBUPadding           = 15
 )
 

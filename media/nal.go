@@ -11,10 +11,12 @@ var errAVCC = errors.New("malformed access unit: NAL unit lengths do not add up"
 
 // NAL unit types of H.264 (ITU-T H.264, table 7-1) that somebody here asks for.
 const (
-	NALIDR       = 5
-	NALSPS       = 7
-	NALPPS       = 8
+	NALIDR = 5
+	NALSPS = 7
+	NALPPS = 8
+	// NALDelimiter to NALFiller mean nothing outside a stream of bytes.
 	NALDelimiter = 9
+	NALFiller    = 12
 )
 
 // NALType is the type of an H.264 NAL unit, 0 for an empty one.
@@ -34,7 +36,11 @@ const (
 	HEVCVPS       = 32
 	HEVCSPS       = 33
 	HEVCPPS       = 34
-	HEVCDelimiter = 35
+	// HEVCDelimiter to HEVCFiller mean nothing outside a stream of bytes, and
+	// from HEVCUnspecified on nothing to anybody but their sender.
+	HEVCDelimiter   = 35
+	HEVCFiller      = 38
+	HEVCUnspecified = 48
 )
 
 // HEVCType is the type of an H.265 NAL unit, 0xff for one without a header.

@@ -330,6 +330,17 @@ func TestStreamKeys(t *testing.T) {
 		if err != nil || !p.Backup {
 			t.Errorf("backup publisher %+v %v", p, err)
 		}
+		byRoom, err := h.door.PublisherOf(t.Context(), v.ID)
+		if err != nil || byRoom.RoomID != v.ID || byRoom.Backup || byRoom.SRTPassphrase != nil {
+			t.Errorf("publisher by room %+v %v", byRoom, err)
+		}
+		wantCode(t, "no room", second(h.door.PublisherOf(t.Context(), "01nosuchroom")), "not_found")
+		if v, err = h.Regenerate(t.Context(), v.ID, "srt_passphrase", false); err != nil {
+			t.Fatal(err)
+		}
+		if p, err = knock(*v.StreamKey, 1); err != nil || p.SRTPassphrase == nil || !p.SRTPassphrase.Equal(v.SRTPassphrase.Reveal()) {
+			t.Errorf("the SRT passphrase is not told: %v", err)
+		}
 		for name, key := range map[string]secret.Text{"none": {}, "a token": v.ModeratorToken, "a meeting's token": meet.ParticipantToken} {
 			wantCode(t, name, second(knock(key, 2)), "not_found")
 		}

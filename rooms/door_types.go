@@ -71,6 +71,8 @@ type Publisher struct {
 	RoomType Type
 	Backup   bool // by the backup stream key
 	Settings Settings
+	// SRTPassphrase is what SRT publishers must encrypt with; nil when the room has none.
+	SRTPassphrase *secret.Text
 }
 
 // Occupant is a participant or moderator who holds a seat.

@@ -187,8 +187,9 @@ func (d *Door) FinishRun(ctx context.Context, roomID, reason string) error {
 
 // Publisher admits a publisher by stream key or backup stream key.
 //
-// Wrong keys are not counted: a key has 192 bits, and an encoder that was left
-// with an old one must not keep its neighbours behind one address off the air.
+// Wrong keys are not counted here, so a right one always passes: a key has 192
+// bits, and an encoder that was left with an old one must not keep its
+// neighbours behind one address off the air. The caller may slow who guesses.
 func (d *Door) Publisher(ctx context.Context, key secret.Text, _ Caller) (Publisher, error) {
 	t := now()
 	id, kind, err := d.store.RoomByCredential(ctx, SumOf(key))
@@ -198,20 +199,37 @@ func (d *Door) Publisher(ctx context.Context, key secret.Text, _ Caller) (Publis
 	if err != nil {
 		return Publisher{}, err
 	}
-	var p Publisher
-	err = d.glance(ctx, id, func(h *hall) error {
-		if h.facts.suspended(t) {
-			return errSuspended
-		}
-		if err := refused(h.facts.record.Run, t); err != nil {
-			return err
-		}
-		p = Publisher{RoomID: id, RoomType: h.facts.record.Type, Backup: kind == KindBackupStreamKey, Settings: h.facts.settings}
-		return nil
-	})
+	p, err := d.publisher(ctx, id, t)
 	if errors.Is(err, errNoRoom) {
 		err = errNoKey
 	}
+	p.Backup = kind == KindBackupStreamKey
+	return p, err
+}
+
+// PublisherOf admits a publisher whose right to publish to the room was proved
+// otherwise: a moderator's session, a source that the room names.
+func (d *Door) PublisherOf(ctx context.Context, roomID string) (Publisher, error) {
+	p, err := d.publisher(ctx, roomID, now())
+	if errors.Is(err, errNoRoom) {
+		err = refuse(CodeNotFound, "there is no such room")
+	}
+	return p, err
+}
+
+// publisher is what a room lets its publishers do, unless it takes none now.
+func (d *Door) publisher(ctx context.Context, id string, t time.Time) (p Publisher, err error) {
+	err = d.glance(ctx, id, func(h *hall) error {
+		rec := &h.facts.record
+		if h.facts.suspended(t) {
+			return errSuspended
+		}
+		if err := refused(rec.Run, t); err != nil {
+			return err
+		}
+		p = Publisher{RoomID: id, RoomType: rec.Type, Settings: h.facts.settings, SRTPassphrase: rec.SRTPassphrase}
+		return nil
+	})
 	return p, err
 }
 

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"roomcast/configs"
+	"roomcast/ingest"
 	"roomcast/ingest/rtmp"
-	"roomcast/live"
 	"roomcast/rtcport"
 	"roomcast/web/api"
 	"roomcast/web/tlscert"
@@ -60,10 +60,10 @@ func servePlain(ctx context.Context, l net.Listener, h http.Handler, log *slog.L
 }
 
 // publishers opens the doors for encoders.
-func publishers(ctx context.Context, config configs.Config, source *tlscert.Source, inside *parts, door rtmp.Door, hub *live.Hub, log *slog.Logger) (api.Listeners, error) {
+func publishers(ctx context.Context, config configs.Config, source *tlscert.Source, inside *parts, gate *ingest.Gate, log *slog.Logger) (api.Listeners, error) {
 	var open api.Listeners
 	begin := func(o rtmp.Options, port *int) error {
-		o.Door, o.Hub, o.Log = door, hub, log
+		o.Gate, o.Log = gate, log
 		server := rtmp.NewServer(o)
 		if err := server.Listen(ctx); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"roomcast/configs"
+	"roomcast/ingest"
 	"roomcast/live"
 	"roomcast/rooms"
 	"roomcast/rooms/sqlstore"
@@ -76,7 +77,8 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	}
 	inside := newParts(context.WithoutCancel(ctx)) // ends after the HTTP door has closed
 	defer func() { failure = errors.Join(failure, inside.end()) }()
-	listeners, err := publishers(ctx, config, certificates, inside, door, hub, log)
+	gate := ingest.NewGate(ingest.GateOptions{Door: door, Hub: hub, Log: log})
+	listeners, err := publishers(ctx, config, certificates, inside, gate, log)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func (c *conn) run(ctx context.Context) {
 	}
 	sink, room, err := c.admit(ctx)
 	if err != nil {
-		c.refuse(err)
+		c.tell(err)
 		return
 	}
 	defer sink.Close()
@@ -73,7 +73,8 @@ func (c *conn) run(ctx context.Context) {
 	var refusal *rooms.Error
 	switch {
 	case errors.As(err, &refusal):
-		c.refuse(err)
+		c.logRefusal(refusal)
+		c.tell(err)
 	case errors.Is(err, errUnpublished), errors.Is(err, io.EOF):
 		c.log.Info("publisher left", "after", time.Since(started).Round(time.Millisecond))
 	default:
@@ -89,22 +90,24 @@ func (c *conn) greet() error {
 	return c.rtmp.AcceptConn()
 }
 
-// admit asks door and hub. The key is checked before any media is read.
+// admit asks at the gate, which logs its refusals. The key is checked before
+// any media is read.
 func (c *conn) admit(ctx context.Context) (ingest.Sink, string, error) {
-	if !c.rtmp.Publish {
-		return nil, "", &rooms.Error{Code: rooms.CodeForbidden, Detail: "playing over RTMP is not offered"}
-	}
 	name, key, _ := strings.Cut(strings.Trim(c.rtmp.URL.Path, "/"), "/")
-	if name != app || key == "" {
-		return nil, "", &rooms.Error{Code: rooms.CodeNotFound, Detail: "publish to rtmp://host/live/{stream_key}"}
+	var refusal *rooms.Error
+	switch {
+	case !c.rtmp.Publish:
+		refusal = &rooms.Error{Code: rooms.CodeForbidden, Detail: "playing over RTMP is not offered"}
+	case name != app || key == "":
+		refusal = &rooms.Error{Code: rooms.CodeNotFound, Detail: "publish to rtmp://host/live/{stream_key}"}
 	}
-	who, err := c.server.o.Door.Publisher(ctx, secret.New(key), rooms.Caller{Address: c.addr})
-	if err != nil {
-		return nil, "", err
+	if refusal != nil {
+		c.logRefusal(refusal)
+		return nil, "", refusal
 	}
 	raw := c.raw
-	sink, err := c.server.o.Hub.Publish(ctx, ingest.Publication{
-		Room: who, Protocol: c.server.protocol,
+	sink, room, err := c.server.o.Gate.Admit(ctx, ingest.Request{
+		Key: secret.New(key), Protocol: c.server.protocol, Caller: rooms.Caller{Address: c.addr},
 		Close: func(error) { _ = raw.Close() },
 	})
 	if err != nil {
@@ -115,7 +118,7 @@ func (c *conn) admit(ctx context.Context) (ingest.Sink, string, error) {
 		sink.Close()
 		return nil, "", err
 	}
-	return sink, who.RoomID, nil
+	return sink, room, nil
 }
 
 // publish reads media until the connection ends or the sink refuses it.
@@ -153,20 +156,17 @@ func refusedCodec(err error) error {
 	return err
 }
 
-// refuse tells the client why, in RTMP's words, and lets it read them.
-func (c *conn) refuse(err error) {
+func (c *conn) logRefusal(e *rooms.Error) {
+	c.log.Info("publisher refused", "code", e.Code, "detail", e.Detail)
+}
+
+// tell tells the client why it is refused, in RTMP's words, and lets it read them.
+func (c *conn) tell(err error) {
 	code, detail := rooms.CodeOf(err), "internal error"
 	var e *rooms.Error
 	if errors.As(err, &e) {
 		detail = e.Detail
 	}
-	level := slog.LevelInfo
-	if code == "" {
-		level = slog.LevelError
-		c.log.Error("admit publisher", "error", err)
-	}
-	c.log.Log(context.Background(), level, "publisher refused", "code", code, "detail", detail)
-
 	status := "NetStream.Play.Failed"
 	if c.rtmp.Publish {
 		status = "NetStream.Publish.BadName"

@@ -14,14 +14,7 @@ import (
 
 	"roomcast/ingest"
 	"roomcast/rooms"
-	"roomcast/secret"
 )
-
-// Door admits publishers; rooms.Door is the one.
-type Door interface {
-	// Publisher looks up a stream key, or answers a *rooms.Error.
-	Publisher(ctx context.Context, key secret.Text, c rooms.Caller) (rooms.Publisher, error)
-}
 
 // Options are what a Server needs, and its bounds; a zero bound takes the default.
 type Options struct {
@@ -29,8 +22,7 @@ type Options struct {
 	Address string
 	// TLS makes it an RTMPS listener.
 	TLS  *tls.Config
-	Door Door
-	Hub  ingest.Hub
+	Gate *ingest.Gate
 	Log  *slog.Logger
 
 	// MaxConnections and MaxPerAddress bound open connections, in all [1000] and

@@ -81,6 +81,10 @@ func (g *gate) Publisher(_ context.Context, k secret.Text, c rooms.Caller) (room
 	return rooms.Publisher{RoomID: "room", RoomType: rooms.Live}, nil
 }
 
+func (g *gate) PublisherOf(context.Context, string) (rooms.Publisher, error) {
+	return rooms.Publisher{}, errors.New("not asked here")
+}
+
 func (g *gate) Publish(_ context.Context, p ingest.Publication) (ingest.Sink, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -115,7 +119,8 @@ func (g *gate) do(f func() bool) bool {
 func serve(t *testing.T, o Options) (*gate, *Server) {
 	t.Helper()
 	g := &gate{}
-	o.Address, o.Door, o.Hub, o.Log = "127.0.0.1:0", g, g, slog.New(slog.NewTextHandler(g, nil))
+	o.Address, o.Log = "127.0.0.1:0", slog.New(slog.NewTextHandler(g, nil))
+	o.Gate = ingest.NewGate(ingest.GateOptions{Door: g, Hub: g, Log: o.Log})
 	s := NewServer(o)
 	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
@@ -240,7 +245,7 @@ func TestRefusalsAreToldInRTMPsWords(t *testing.T) {
 		{"another application", "/canary#" + key, true, nil, "not_found"},
 		{"playing", "/live#" + key, false, nil, "forbidden"},
 		{"a conflict", "/live#" + key, true, &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "two encoders"}, "publisher_conflict"},
-		{"a failure of ours", "/live#" + key, true, errors.New("database: on fire"), "internal error"},
+		{"a failure of ours", "/live#" + key, true, errors.New("database: on fire"), "on fire"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
