@@ -133,7 +133,7 @@ var featureTable = []feature{
 	flag("webrtc_playback", liveOnly, false, true, func(f *Features) *bool { return &f.WebRTCPlayback }),
 	number("dvr_window_seconds", liveOnly, false, 7200, 43200, func(f *Features) *int { return &f.DVRWindowSeconds }),
 	transcode(liveOnly, Transcode{Mode: "off"}),
-	number("slow_mode_seconds", liveOnly, false, 0, 3600, func(f *Features) *int { return &f.SlowModeSeconds }),
+	number("slow_mode_seconds", liveOnly, true, 0, 3600, func(f *Features) *int { return &f.SlowModeSeconds }),
 
 	flag("download", videoOnly, false, false, func(f *Features) *bool { return &f.Download }),
 	transcode(videoOnly, Transcode{Mode: "auto"}),

@@ -270,28 +270,30 @@ func TestARequestThatIsNoWebSocketIsToldSo(t *testing.T) {
 
 func TestTheQueueOfASlowClientIsBounded(t *testing.T) {
 	q := newQueue()
-	for i := range maxQueuedFrames {
-		if !q.put([]byte("x")) {
-			t.Fatalf("frame %d is refused", i)
-		}
+	for range maxQueuedFrames {
+		q.put(frame{size: 1})
 	}
-	if q.put([]byte("x")) {
-		t.Error("one frame too many is taken")
-	}
-	frames, end := q.take()
-	if len(frames) != maxQueuedFrames || end != 0 {
+	if frames, end := q.take(); len(frames) != maxQueuedFrames || end != 0 {
 		t.Errorf("%d frames waited, end %d", len(frames), end)
 	}
-	if !q.put(make([]byte, maxQueuedBytes)) || q.put([]byte("x")) {
-		t.Error("bytes are not bounded as they should")
+	q.put(frame{size: 2 * maxQueuedBytes})
+	if frames, end := q.take(); len(frames) != 1 || end != 0 {
+		t.Errorf("of one long frame, %d waited, end %d", len(frames), end)
 	}
 	q.finish(1013)
 	q.finish(1000)
-	if !q.put([]byte("late")) {
-		t.Error("a frame after the end makes trouble")
+	q.put(frame{size: 1})
+	if frames, end := q.take(); len(frames) != 0 || end != 1013 {
+		t.Errorf("after the end, %d frames waited, end %d", len(frames), end)
 	}
-	if frames, end := q.take(); len(frames) != 1 || end != 1013 {
-		t.Errorf("%d frames waited, end %d", len(frames), end)
+	for name, size := range map[string]int{"frames": 1, "bytes": maxQueuedBytes / 2} {
+		q := newQueue()
+		for range maxQueuedFrames + 1 {
+			q.put(frame{size: size})
+		}
+		if frames, end := q.take(); len(frames) != 0 || end != protocol.CloseTryAgain {
+			t.Errorf("after too many %s, %d frames wait, end %d", name, len(frames), end)
+		}
 	}
 }
 
@@ -310,7 +312,7 @@ func TestAClientThatTakesNothingIsDropped(t *testing.T) {
 		}
 		r.mu.Lock()
 		for range maxQueuedFrames * 3 / 4 {
-			r.tell(&protocol.Chat{Message: protocol.ChatMessage{Text: text}})
+			r.tell(&protocol.Chat{Events: []protocol.ChatEvent{{Message: &protocol.ChatMessage{Text: text}}}})
 		}
 		r.mu.Unlock()
 		told(ann)

@@ -13,7 +13,7 @@ import (
 // enter puts a socket into its room: as a new member, or as one who was there
 // and comes back. It welcomes the client.
 func (s *Server) enter(ctx context.Context, g rooms.Grant, sock *socket, hello *protocol.Hello) (*room, *member, error) {
-	r, err := s.pin(g)
+	r, err := s.pin(g.RoomID, g.RoomType)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -26,9 +26,7 @@ func (s *Server) enter(ctx context.Context, g rooms.Grant, sock *socket, hello *
 	brief := s.broadcast(view.Type, g.RoomID)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.known {
-		r.view, r.known = view, true
-	}
+	r.know(view)
 	m := r.members[g.ParticipantID]
 	resumed := false
 	if m == nil {
@@ -41,7 +39,7 @@ func (s *Server) enter(ctx context.Context, g rooms.Grant, sock *socket, hello *
 		resumed = r.comeBack(m, hello.Resume)
 	}
 	m.resume = newResume()
-	sock.send(r.welcome(m, hello.ID, resumed, brief))
+	sock.send(r.welcome(m, hello, resumed, brief))
 	m.sock.Store(sock)
 	if resumed {
 		m.peer.Resend()
@@ -70,13 +68,13 @@ func (r *room) comeBack(m *member, resume string) (resumed bool) {
 }
 
 // welcome describes the room to a member. mu is held.
-func (r *room) welcome(m *member, re string, resumed bool, brief *live.Brief) *protocol.Welcome {
+func (r *room) welcome(m *member, hello *protocol.Hello, resumed bool, brief *live.Brief) *protocol.Welcome {
 	w := &protocol.Welcome{
-		ServerHead: protocol.ServerHead{Re: re},
+		ServerHead: protocol.ServerHead{Re: hello.ID},
 		You:        m.participant(), Resume: m.resume, Resumed: resumed,
 		Room: r.view.Public(), Locked: r.view.Locked, Permissions: m.permissions,
 		Presence: r.presence(), Participants: r.others(m), ParticipantsTotal: len(r.members),
-		Chat: append([]protocol.ChatMessage{}, r.chat...), ICEServers: r.server.o.ICEServers,
+		Chat: r.chat.history(hello.ChatAfter), ICEServers: r.server.o.ICEServers,
 	}
 	if brief != nil {
 		state := broadcastMessage(*brief)

@@ -46,23 +46,9 @@ func (v *visit) leave() error {
 }
 
 func (v *visit) chat(text string) error {
-	r := v.room
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !v.member.permissions.Chat {
-		return refuse(protocol.CodeForbidden, "you may not write in this room's chat")
-	}
-	now := time.Now()
-	if reservation := v.member.chatRate.ReserveN(now, 1); reservation.DelayFrom(now) > 0 {
-		wait := reservation.DelayFrom(now)
-		reservation.CancelAt(now)
-		return &refusal{
-			code: protocol.CodeRateLimited, retryAfter: max(wait, time.Millisecond),
-			detail: fmt.Sprintf("at most %d chat messages in 10 seconds", protocol.ChatsPerTenSeconds),
-		}
-	}
-	r.say(v.member, text)
-	return nil
+	v.room.mu.Lock()
+	defer v.room.mu.Unlock()
+	return v.room.speak(v.member, text)
 }
 
 func (v *visit) raise(h *protocol.Hand) error {
@@ -190,6 +176,21 @@ func (v *visit) view(msg *protocol.View) error {
 	return nil
 }
 
+func (v *visit) moderateChat(m protocol.ClientMessage) error {
+	v.room.mu.Lock()
+	defer v.room.mu.Unlock()
+	switch m := m.(type) {
+	case *protocol.ChatDelete:
+		return v.room.deleteMessage(m.Message)
+	case *protocol.ChatPin:
+		_, err := v.room.pinMessage(m.Message)
+		return err
+	default:
+		v.room.unpinMessage()
+		return nil
+	}
+}
+
 // moderate carries out what only moderators may do. The door acts, and the
 // room hears of it as of any other event.
 func (v *visit) moderate(m protocol.ClientMessage) error {
@@ -203,6 +204,12 @@ func (v *visit) moderate(m protocol.ClientMessage) error {
 		if !v.room.muteOther(m.Participant, m.Kinds) {
 			return refuse(protocol.CodeNotFound, "there is no such participant")
 		}
+	case *protocol.ModeratorUnmute:
+		if !v.room.unmuteOther(m.Participant) {
+			return refuse(protocol.CodeNotFound, "there is no such participant")
+		}
+	case *protocol.ChatDelete, *protocol.ChatPin, *protocol.ChatUnpin:
+		err = v.moderateChat(m)
 	case *protocol.Remove:
 		if m.Participant == v.member.id {
 			return refuse(protocol.CodeValidationFailed, "nobody removes themselves: leave instead")

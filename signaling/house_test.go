@@ -269,9 +269,13 @@ type guest struct {
 }
 
 func (p *place) try(session, resume string) (*client.Client, *protocol.Welcome, error) {
+	return p.tryAfter(session, resume, 0)
+}
+
+func (p *place) tryAfter(session, resume string, chatAfter int64) (*client.Client, *protocol.Welcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return client.Dial(ctx, client.Options{URL: p.url, Session: secret.New(session), Resume: resume})
+	return client.Dial(ctx, client.Options{URL: p.url, Session: secret.New(session), Resume: resume, ChatAfter: chatAfter})
 }
 
 // join brings somebody in; session is "room/participant/role".
@@ -279,7 +283,12 @@ func (p *place) join(session string) *guest { return p.rejoin(session, "") }
 
 func (p *place) rejoin(session, resume string) *guest {
 	p.t.Helper()
-	c, w, err := p.try(session, resume)
+	return p.dial(session, resume, 0)
+}
+
+func (p *place) dial(session, resume string, chatAfter int64) *guest {
+	p.t.Helper()
+	c, w, err := p.tryAfter(session, resume, chatAfter)
 	if err != nil {
 		p.t.Fatalf("join as %s: %v", session, err)
 	}

@@ -45,7 +45,7 @@ const (
 func newMember(r *room, g rooms.Grant) (*member, error) {
 	m := &member{
 		id: g.ParticipantID, grant: g, muted: map[protocol.Source]bool{},
-		permissions: r.permissions(g.Role),
+		permissions: r.permissions(g.ParticipantID, g.Role),
 		chatRate:    rate.NewLimiter(rate.Every(10*time.Second/protocol.ChatsPerTenSeconds), protocol.ChatsPerTenSeconds),
 		offerRate:   rate.NewLimiter(offersPerSecond, offerBurst),
 	}

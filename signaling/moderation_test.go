@@ -13,6 +13,8 @@ func TestAParticipantWhoSendsModeratorsMessagesIsRefused(t *testing.T) {
 	for _, m := range []protocol.ClientMessage{
 		&protocol.ModeratorMute{Participant: "ann", Kinds: []protocol.MuteKind{protocol.MuteAudio}},
 		&protocol.Remove{Participant: "ann"}, &protocol.Lock{}, &protocol.Unlock{}, &protocol.End{},
+		&protocol.ModeratorUnmute{Participant: "bob", Kinds: []protocol.MuteKind{protocol.MuteChat}},
+		&protocol.ChatDelete{Message: "1"}, &protocol.ChatPin{Message: "1"}, &protocol.ChatUnpin{},
 		&protocol.Hand{Participant: "ann"},
 	} {
 		bob.refused(protocol.CodeForbidden, m)

@@ -3,6 +3,7 @@ package signaling
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"roomcast/rooms"
 	"roomcast/signaling/protocol"
@@ -44,6 +45,9 @@ func changesRoom(k rooms.EventKind) bool {
 // onEvent notes an event; it does not block.
 func (s *Server) onEvent(ev rooms.Event) {
 	if s.room(ev.RoomID) == nil {
+		if endsChat(ev.Kind) {
+			s.dropChat(ev.RoomID)
+		}
 		return
 	}
 	s.news.mu.Lock()
@@ -73,13 +77,24 @@ func (s *Server) spread() {
 		for _, ev := range queue {
 			if r := s.room(ev.RoomID); r != nil {
 				s.tell(r, ev)
+			} else if endsChat(ev.Kind) {
+				s.dropChat(ev.RoomID)
 			}
 		}
 	}
 }
 
+// endsChat reports whether what was said is over with an event.
+func endsChat(k rooms.EventKind) bool { return k == rooms.RunEnded || k == rooms.RoomDeleted }
+
 // tell carries one event into a room.
 func (s *Server) tell(r *room, ev rooms.Event) {
+	if endsChat(ev.Kind) {
+		r.mu.Lock()
+		r.chat.clear(time.Now())
+		r.tellChat()
+		r.mu.Unlock()
+	}
 	switch ev.Kind {
 	case rooms.SessionEnded:
 		if m := r.member(ev.ParticipantID); m != nil {

@@ -62,35 +62,6 @@ func TestThoseInAMeetingSeeEachOther(t *testing.T) {
 	}
 }
 
-func TestChatReachesAllAndIsKeptForThoseWhoComeLater(t *testing.T) {
-	p := newPlace(t)
-	ann, bob := p.join("m/ann/moderator"), p.join("m/bob/participant")
-	bob.ask(&protocol.ChatSend{Text: "Hello"})
-	for _, g := range []*guest{ann, bob} {
-		m := hear[*protocol.Chat](g, nil).Message
-		if m.Text != "Hello" || m.Participant != "bob" || m.Name != "Name of bob" || m.ID != "1" || m.At.IsZero() {
-			t.Errorf("%s got %+v", g.id, m)
-		}
-	}
-	eve := p.join("m/eve/participant")
-	if chat := eve.welcome.Chat; len(chat) != 1 || chat[0].Text != "Hello" {
-		t.Errorf("eve's history is %+v", chat)
-	}
-	var err error
-	for range protocol.ChatsPerTenSeconds + 1 {
-		if _, err = bob.try(&protocol.ChatSend{Text: "again"}); err != nil {
-			break
-		}
-	}
-	if r, ok := refusedBy(err); !ok || r.Code != protocol.CodeRateLimited || r.RetryAfter <= 0 {
-		t.Errorf("many messages give %v", err)
-	}
-	p.house.change("m", rooms.RoomUpdated, func(v *rooms.View) { v.Settings.Features.ParticipantsChat = false }) // never fails
-	hear(eve, func(u *protocol.RoomUpdated) bool { return !u.Permissions.Chat })
-	eve.refused(protocol.CodeForbidden, &protocol.ChatSend{Text: "no"})
-	ann.ask(&protocol.ChatSend{Text: "moderators may"})
-}
-
 func TestInALiveRoomTheOthersAreOnlyCounted(t *testing.T) {
 	p := newPlace(t)
 	one := p.join("l/one/participant")

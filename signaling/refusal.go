@@ -3,6 +3,8 @@ package signaling
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -24,6 +26,15 @@ func (r *refusal) Error() string { return r.code + ": " + r.detail }
 func refuse(code, detail string) error { return &refusal{code: code, detail: detail} }
 
 var errInternal = &refusal{code: protocol.CodeInternal, detail: "a fault of the server"}
+
+// tooSoon refuses what may be tried again after wait, and says how long that is.
+func tooSoon(wait time.Duration, rule string, arguments ...any) error {
+	wait = max(wait, time.Millisecond)
+	return &refusal{
+		code: protocol.CodeRateLimited, retryAfter: wait,
+		detail: fmt.Sprintf(rule, arguments...) + fmt.Sprintf("; wait %.1f seconds", math.Ceil(wait.Seconds()*10)/10),
+	}
+}
 
 // doorStatus is the HTTP status of the door's codes in the REST API; a refused
 // hello closes with 4000 more.

@@ -3,7 +3,6 @@ package signaling
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -30,30 +29,31 @@ type room struct {
 	known   bool // view has been read
 	view    rooms.View
 	members map[string]*member
-	chat    []protocol.ChatMessage
-	chats   int64 // messages so far: the last one's id
+	chat    *chat       // the server's, while the room is in motion
+	telling *time.Timer // until what was said is told; nil when nothing waits
+	spoken  time.Time   // when chat was told last
 	counter *time.Timer
 	told    live.Brief // the last broadcast message
 }
 
 // pin returns the room in motion, made if need be, and keeps it until unpin.
-func (s *Server) pin(g rooms.Grant) (*room, error) {
+func (s *Server) pin(id string, t rooms.Type) (*room, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, refuse(protocol.CodeShuttingDown, "the server is going down")
 	}
-	r := s.rooms[g.RoomID]
+	r := s.rooms[id]
 	if r == nil {
-		r = &room{server: s, id: g.RoomID, members: map[string]*member{}}
-		if g.RoomType == rooms.Meet && s.o.SFU != nil {
+		r = &room{server: s, id: id, members: map[string]*member{}, chat: s.chatOf(id)}
+		if t == rooms.Meet && s.o.SFU != nil {
 			meeting, err := s.o.SFU.NewRoom(sfu.RoomEvents{Speaking: r.speaking})
 			if err != nil {
 				return nil, err
 			}
 			r.meeting = meeting
 		}
-		s.rooms[g.RoomID] = r
+		s.rooms[id] = r
 	}
 	r.pins++
 	return r, nil
@@ -79,6 +79,10 @@ func (s *Server) dropIfEmpty(r *room) bool {
 		return false
 	}
 	delete(s.rooms, r.id)
+	r.chat.told = r.chat.seq // there is nobody left to be told
+	if r.chat.empty() {
+		delete(s.chats, r.id)
+	}
 	return true
 }
 
@@ -90,6 +94,9 @@ func (r *room) close() {
 	}
 	if r.counter != nil {
 		r.counter.Stop()
+	}
+	if r.telling != nil {
+		r.telling.Stop()
 	}
 	r.mu.Unlock()
 	if r.meeting != nil {
@@ -109,16 +116,16 @@ func (r *room) presence() protocol.Presence {
 // tell sends a message to everybody. mu is held, as for all that follow.
 func (r *room) tell(m protocol.ServerMessage) { r.tellBut(nil, m) }
 
-// tellBut sends a message to everybody but one.
+// tellBut sends a message to everybody but one. It is rendered once.
 func (r *room) tellBut(but *member, m protocol.ServerMessage) {
-	frame, err := protocol.EncodeServer(m)
+	f, err := sharedFrame(m)
 	if err != nil {
 		r.server.log.Error("message not sent", "error", err)
 		return
 	}
 	for _, other := range r.members {
 		if sock := other.sock.Load(); sock != nil && other != but {
-			sock.sendFrame(frame)
+			sock.sendFrame(f)
 		}
 	}
 }
@@ -180,20 +187,6 @@ func (r *room) others(but *member) []protocol.Participant {
 	return list
 }
 
-// say adds a chat message and tells everybody.
-func (r *room) say(m *member, text string) {
-	r.chats++
-	message := protocol.ChatMessage{
-		ID: strconv.FormatInt(r.chats, 10), Participant: m.id, Name: m.grant.Name, Role: protocol.Role(m.grant.Role),
-		Text: text, At: time.Now().UTC(),
-	}
-	if len(r.chat) == protocol.MaxChatHistory {
-		r.chat = slices.Delete(r.chat, 0, 1)
-	}
-	r.chat = append(r.chat, message)
-	r.tell(&protocol.Chat{Message: message})
-}
-
 // speaking is called by the meeting.
 func (r *room) speaking(speakers []sfu.Speaker) {
 	message := protocol.Speaking{Speakers: make([]protocol.Speaker, len(speakers))}
@@ -211,12 +204,22 @@ func (r *room) update(view rooms.View) {
 	defer r.mu.Unlock()
 	r.view, r.known = view, true
 	public := view.Public()
+	shared := map[protocol.Permissions]frame{} // few differ
 	for _, m := range r.members {
 		before := m.tracks()
-		m.permissions = r.permissions(m.grant.Role)
+		m.permissions = r.permissions(m.id, m.grant.Role)
 		m.enforce()
 		if sock := m.sock.Load(); sock != nil {
-			sock.send(&protocol.RoomUpdated{Room: public, Locked: view.Locked, Permissions: m.permissions})
+			f, ok := shared[m.permissions]
+			if !ok {
+				var err error
+				if f, err = sharedFrame(&protocol.RoomUpdated{Room: public, Locked: view.Locked, Permissions: m.permissions}); err != nil {
+					r.server.log.Error("message not sent", "error", err)
+					return
+				}
+				shared[m.permissions] = f
+			}
+			sock.sendFrame(f)
 		}
 		if !slices.Equal(before, m.tracks()) {
 			r.changed(m)
@@ -224,18 +227,20 @@ func (r *room) update(view rooms.View) {
 	}
 }
 
-// permissions are what a role may do in the room.
-func (r *room) permissions(role rooms.Role) protocol.Permissions {
+// permissions are what a participant may do in the room.
+func (r *room) permissions(id string, role rooms.Role) protocol.Permissions {
 	f := r.view.Settings.Features
 	moderator := role == rooms.Moderator
 	media := r.isMeet() && r.meeting != nil
+	muted := r.chat.muted(id)
 	return protocol.Permissions{
 		Audio:  media && (moderator || f.ParticipantsAudio),
 		Video:  media && (moderator || f.ParticipantsVideo),
 		Screen: media && (moderator || f.ParticipantsScreen),
 		// Only meet rooms can keep participants from a chat that there is.
-		Chat:     f.Chat && (moderator || !r.isMeet() || f.ParticipantsChat),
-		Moderate: moderator,
+		Chat:      f.Chat && !muted && (moderator || !r.isMeet() || f.ParticipantsChat),
+		ChatMuted: muted,
+		Moderate:  moderator,
 	}
 }
 
@@ -259,6 +264,9 @@ func (r *room) muteOther(id string, kinds []protocol.MuteKind) bool {
 	m := r.members[id]
 	if m == nil {
 		return false
+	}
+	if slices.Contains(kinds, protocol.MuteChat) {
+		r.muteChat(m, true)
 	}
 	var sources []protocol.Source
 	for _, k := range kinds {

@@ -78,6 +78,7 @@ type Server struct {
 	mu      sync.Mutex
 	closed  bool
 	rooms   map[string]*room
+	chats   map[string]*chat // by room, in motion or not
 	sockets map[*socket]struct{}
 }
 
@@ -91,7 +92,7 @@ func NewServer(o Options) *Server {
 	}
 	s := &Server{
 		o: o, log: o.Log, grace: protocol.ResumeWindow, hello: protocol.HelloTimeout,
-		rooms: map[string]*room{}, sockets: map[*socket]struct{}{},
+		rooms: map[string]*room{}, chats: map[string]*chat{}, sockets: map[*socket]struct{}{},
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: protocol.HelloTimeout,
 			// The session is in the first message, never in a cookie: another
@@ -211,51 +212,6 @@ func (s *Server) closeRooms() {
 	for _, r := range left {
 		r.close()
 	}
-}
-
-// Publishing is what a participant sends to the others now.
-type Publishing struct {
-	Audio  bool `json:"audio"`
-	Video  bool `json:"video"`
-	Screen bool `json:"screen"`
-}
-
-// Publishing says what a participant sends; nothing for one who is not there.
-func (s *Server) Publishing(roomID, participantID string) Publishing {
-	r := s.room(roomID)
-	if r == nil {
-		return Publishing{}
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m := r.members[participantID]
-	if m == nil {
-		return Publishing{}
-	}
-	return Publishing{
-		Audio: m.sends(protocol.Microphone), Video: m.sends(protocol.Camera), Screen: m.sends(protocol.Screen),
-	}
-}
-
-// Mute mutes what a participant publishes, as a moderator in the room would.
-// kinds are audio, video and screen. The error is a *rooms.Error for a
-// participant who is not there, or a kind that there is not.
-func (s *Server) Mute(_ context.Context, roomID, participantID string, kinds []string) error {
-	muteKinds := make([]protocol.MuteKind, len(kinds))
-	for i, k := range kinds {
-		muteKinds[i] = protocol.MuteKind(k)
-		if muteKinds[i].Sources() == nil {
-			return &rooms.Error{
-				Code: rooms.CodeValidationFailed, Detail: "kinds are audio, video and screen",
-				Faults: []rooms.Fault{{Pointer: fmt.Sprintf("/kinds/%d", i), Code: rooms.CodeValidationFailed, Detail: "must be audio, video or screen"}},
-			}
-		}
-	}
-	r := s.room(roomID)
-	if r == nil || !r.muteOther(participantID, muteKinds) {
-		return &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such participant in the room"}
-	}
-	return nil
 }
 
 // room returns a room in motion, nil if nobody is there.

@@ -33,20 +33,16 @@ func newSocket(conn *websocket.Conn, log *slog.Logger) *socket {
 
 // send queues a message. A client that takes its messages too slowly is dropped.
 func (s *socket) send(m protocol.ServerMessage) {
-	frame, err := protocol.EncodeServer(m)
+	f, err := ownFrame(m)
 	if err != nil {
 		s.log.Error("message not sent", "error", err)
 		return
 	}
-	s.sendFrame(frame)
+	s.sendFrame(f)
 }
 
-// sendFrame queues a rendered message, which others may share.
-func (s *socket) sendFrame(frame []byte) {
-	if !s.out.put(frame) {
-		s.out.finish(protocol.CloseTryAgain)
-	}
-}
+// sendFrame queues a rendered message.
+func (s *socket) sendFrame(f frame) { s.out.put(f) }
 
 // close has the socket closed once what waits has been written.
 func (s *socket) close(code int) { s.out.finish(code) }
@@ -82,16 +78,23 @@ func (s *socket) write() {
 	}
 }
 
-func (s *socket) writeAll(frames [][]byte) error {
-	for _, frame := range frames {
+func (s *socket) writeAll(frames []frame) error {
+	for _, f := range frames {
 		if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 			return err
 		}
-		if err := s.conn.WriteMessage(websocket.TextMessage, frame); err != nil {
+		if err := s.writeFrame(f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (s *socket) writeFrame(f frame) error {
+	if f.shared != nil {
+		return s.conn.WritePreparedMessage(f.shared)
+	}
+	return s.conn.WriteMessage(websocket.TextMessage, f.own)
 }
 
 // farewell sends the close frame and gives the other side a moment to answer.

@@ -30,6 +30,8 @@ type Options struct {
 	Session secret.Text
 	// Resume is the resume of an earlier welcome, to keep its PeerConnection.
 	Resume string
+	// ChatAfter is the seq of the last chat event known, to be told what came since; 0 for none.
+	ChatAfter int64
 	// Header is sent with the WebSocket's request.
 	Header http.Header
 }
@@ -93,7 +95,7 @@ func Dial(ctx context.Context, o Options) (*Client, *protocol.Welcome, error) {
 		pending: map[string]chan protocol.ServerMessage{},
 	}
 	go c.read()
-	reply, err := c.Call(ctx, &protocol.Hello{Session: o.Session, Resume: o.Resume})
+	reply, err := c.Call(ctx, &protocol.Hello{Session: o.Session, Resume: o.Resume, ChatAfter: o.ChatAfter})
 	if err != nil {
 		c.Close()
 		return nil, nil, fmt.Errorf("say hello: %w", err)

@@ -20,6 +20,8 @@ type Hello struct {
 	Session secret.Text `json:"session"`
 	// Resume is the resume of an earlier welcome, to keep that socket's PeerConnection.
 	Resume string `json:"resume,omitempty"`
+	// ChatAfter is the seq of the last chat event the client has, so that the welcome continues from there; 0 or absent: it has none.
+	ChatAfter int64 `json:"chat_after,omitempty"`
 }
 
 // Offer carries the client's SDP offer and says what it publishes in it.
@@ -85,6 +87,25 @@ type ChatSend struct {
 	Text string `json:"text"`
 }
 
+// ChatDelete takes a chat message out of everybody's history (moderators only).
+type ChatDelete struct {
+	ClientHead
+	// Message is the message's id.
+	Message string `json:"message"`
+}
+
+// ChatPin pins a chat message for everybody, in place of the one pinned before (moderators only).
+type ChatPin struct {
+	ClientHead
+	// Message is the message's id.
+	Message string `json:"message"`
+}
+
+// ChatUnpin takes the pinned message down; it stays in the history (moderators only).
+type ChatUnpin struct {
+	ClientHead
+}
+
 // Hand raises or lowers a hand.
 type Hand struct {
 	ClientHead
@@ -94,12 +115,21 @@ type Hand struct {
 	Participant string `json:"participant,omitempty"`
 }
 
-// ModeratorMute mutes another participant's tracks (moderators only).
+// ModeratorMute mutes another participant's tracks, or keeps them from the chat (moderators only).
 type ModeratorMute struct {
 	ClientHead
 	// Participant is who is muted.
 	Participant string `json:"participant"`
 	// Kinds are what is muted.
+	Kinds []MuteKind `json:"kinds"`
+}
+
+// ModeratorUnmute lets a participant write in the chat again (moderators only).
+type ModeratorUnmute struct {
+	ClientHead
+	// Participant is who may write again.
+	Participant string `json:"participant"`
+	// Kinds are what is given back: chat. What a participant sends only they themselves unmute.
 	Kinds []MuteKind `json:"kinds"`
 }
 

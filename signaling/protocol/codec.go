@@ -31,8 +31,12 @@ var clientEntries = []Entry{
 	entry[Mute]("mute"),
 	entry[View]("view"),
 	entry[ChatSend]("chat"),
+	entry[ChatDelete]("chat_delete"),
+	entry[ChatPin]("chat_pin"),
+	entry[ChatUnpin]("chat_unpin"),
 	entry[Hand]("hand"),
 	entry[ModeratorMute]("moderator_mute"),
+	entry[ModeratorUnmute]("moderator_unmute"),
 	entry[Remove]("remove"),
 	entry[Lock]("lock"),
 	entry[Unlock]("unlock"),
@@ -157,9 +161,10 @@ func encode(m any) ([]byte, error) {
 func (h Hello) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		ClientHead
-		Session string `json:"session"`
-		Resume  string `json:"resume,omitempty"`
-	}{h.ClientHead, h.Session.Reveal(), h.Resume})
+		Session   string `json:"session"`
+		Resume    string `json:"resume,omitempty"`
+		ChatAfter int64  `json:"chat_after,omitempty"`
+	}{h.ClientHead, h.Session.Reveal(), h.Resume, h.ChatAfter})
 }
 
 // ReadClient reads one frame of a client and checks all that can be checked

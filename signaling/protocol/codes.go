@@ -21,7 +21,7 @@ const (
 	CodeHelloRepeated = "hello_repeated"
 	// CodeForbidden: the role or the room's features do not allow it.
 	CodeForbidden = "forbidden"
-	// CodeNotFound: there is no such participant in the room.
+	// CodeNotFound: there is no such participant or chat message in the room.
 	CodeNotFound = "not_found"
 	// CodeWrongRoomType: media is negotiated in meet rooms only.
 	CodeWrongRoomType = "wrong_room_type"

@@ -25,8 +25,10 @@ const (
 	MaxTiles = 64
 	// MaxChatChars is the longest chat text, counted in Unicode code points.
 	MaxChatChars = 2000
-	// MaxChatHistory is how many earlier chat messages a welcome brings.
+	// MaxChatHistory is how many earlier chat messages a welcome brings to one who has none of them.
 	MaxChatHistory = 100
+	// MaxChatEvents is how many chat events of a room are kept; one who missed more begins anew.
+	MaxChatEvents = 2000
 	// MaxPresence is how many participants a welcome lists; participants_total counts all.
 	MaxPresence = 500
 	// MessagesPerSecond is how many messages a client may send in the long run.
@@ -47,6 +49,8 @@ const (
 	PingInterval = 15 * time.Second
 	// PongTimeout is how long a socket may be silent, pongs included.
 	PongTimeout = 40 * time.Second
+	// ChatInterval is the shortest time between two chat messages of a room: what is said meanwhile comes together.
+	ChatInterval = 250 * time.Millisecond
 	// SpeakingInterval is the shortest time between two speaking messages.
 	SpeakingInterval = 300 * time.Millisecond
 )

@@ -29,8 +29,8 @@ type Welcome struct {
 	Participants []Participant `json:"participants"`
 	// ParticipantsTotal is how many are in the room, this one included.
 	ParticipantsTotal int `json:"participants_total"`
-	// Chat are the last messages, oldest first; at most 100.
-	Chat []ChatMessage `json:"chat"`
+	// Chat is the room's chat, or what of it came since the hello's chat_after.
+	Chat ChatHistory `json:"chat"`
 	// ICEServers are for the client's PeerConnection.
 	ICEServers []ICEServer `json:"ice_servers"`
 	// Broadcast is the broadcast's state in live and simulcast rooms, null elsewhere.
@@ -88,11 +88,11 @@ type Speaking struct {
 	Speakers []Speaker `json:"speakers"`
 }
 
-// Chat brings a chat message, also to its sender.
+// Chat brings what happened in the chat since the last one, also to those who did it.
 type Chat struct {
 	ServerHead
-	// Message is the message.
-	Message ChatMessage `json:"message"`
+	// Events are what happened, in order; the first one's seq follows the last one known.
+	Events []ChatEvent `json:"events"`
 }
 
 // Muted tells that a moderator muted own tracks; the client shows so and stops sending.

@@ -13,6 +13,7 @@ const (
 	maxMidChars           = 32
 	maxCandidateChars     = 1024
 	maxTilePixels         = 16384
+	maxChatIDChars        = 20
 )
 
 // validate returns what is wrong with a message that has been read, or "".
@@ -24,6 +25,9 @@ func validate(m ClientMessage) string {
 		}
 		if utf8.RuneCountInString(m.Resume) > maxParticipantIDChars {
 			return "resume is too long"
+		}
+		if m.ChatAfter < 0 {
+			return "chat_after cannot be below 0"
 		}
 	case *Offer:
 		return validateOffer(m)
@@ -39,7 +43,7 @@ func validate(m ClientMessage) string {
 	case *View:
 		return validateView(m)
 	case *ChatSend:
-		return validateChat(m.Text)
+		return ChatFault(m.Text)
 	case *Hand:
 		if len(m.Participant) > maxParticipantIDChars {
 			return "participant is too long"
@@ -47,8 +51,14 @@ func validate(m ClientMessage) string {
 		if m.Participant != "" && m.Raised {
 			return "nobody raises the hand of another"
 		}
+	case *ChatDelete:
+		return validateChatID(m.Message)
+	case *ChatPin:
+		return validateChatID(m.Message)
 	case *ModeratorMute:
-		return validateModeratorMute(m)
+		return validateKinds(m.Participant, m.Kinds, MuteKinds())
+	case *ModeratorUnmute:
+		return validateKinds(m.Participant, m.Kinds, []MuteKind{MuteChat})
 	case *Remove:
 		return validateParticipant(m.Participant)
 	}
@@ -109,7 +119,8 @@ func validateView(m *View) string {
 	return ""
 }
 
-func validateChat(text string) string {
+// ChatFault returns what is wrong with a chat message's text, or "".
+func ChatFault(text string) string {
 	if n := utf8.RuneCountInString(text); n > MaxChatChars {
 		return fmt.Sprintf("text is longer than %d characters", MaxChatChars)
 	}
@@ -124,16 +135,23 @@ func validateChat(text string) string {
 	return ""
 }
 
-func validateModeratorMute(m *ModeratorMute) string {
-	if len(m.Kinds) == 0 || len(m.Kinds) > len(MuteKinds()) {
-		return fmt.Sprintf("kinds must have 1 to %d entries", len(MuteKinds()))
+func validateKinds(participant string, kinds, allowed []MuteKind) string {
+	if len(kinds) == 0 || len(kinds) > len(allowed) {
+		return fmt.Sprintf("kinds must have 1 to %d entries", len(allowed))
 	}
-	for i, k := range m.Kinds {
-		if k.Sources() == nil {
-			return fmt.Sprintf("kinds[%d] must be audio, video or screen", i)
+	for i, k := range kinds {
+		if !slices.Contains(allowed, k) {
+			return fmt.Sprintf("kinds[%d] must be one of %v", i, allowed)
 		}
 	}
-	return validateParticipant(m.Participant)
+	return validateParticipant(participant)
+}
+
+func validateChatID(id string) string {
+	if id == "" || len(id) > maxChatIDChars {
+		return fmt.Sprintf("message must have 1 to %d characters", maxChatIDChars)
+	}
+	return ""
 }
 
 func validateParticipant(id string) string {

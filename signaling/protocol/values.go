@@ -1,6 +1,9 @@
 package protocol
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Source is what a track shows or lets hear.
 type Source string
@@ -32,12 +35,17 @@ const (
 	MuteAudio  MuteKind = "audio"
 	MuteVideo  MuteKind = "video"
 	MuteScreen MuteKind = "screen"
+	// MuteChat keeps a participant from writing; it is lifted by a moderator only.
+	MuteChat MuteKind = "chat"
 )
 
 // MuteKinds are all kinds.
-func MuteKinds() []MuteKind { return []MuteKind{MuteAudio, MuteVideo, MuteScreen} }
+func MuteKinds() []MuteKind { return []MuteKind{MuteAudio, MuteVideo, MuteScreen, MuteChat} }
 
-// Sources returns the sources a kind covers, none for an unknown kind.
+// Valid reports whether k is one of MuteKinds.
+func (k MuteKind) Valid() bool { return slices.Contains(MuteKinds(), k) }
+
+// Sources returns the sources a kind covers, none for chat and unknown kinds.
 func (k MuteKind) Sources() []Source {
 	switch k {
 	case MuteAudio:
@@ -122,14 +130,55 @@ type Track struct {
 
 // ChatMessage is one message of the room's chat.
 type ChatMessage struct {
-	// ID sorts by time and is unique in the room.
+	// ID is unique in the room: the seq it was said with, in decimal.
 	ID string `json:"id"`
-	// Participant is who sent it; they may have left since.
-	Participant string    `json:"participant"`
-	Name        string    `json:"name"`
-	Role        Role      `json:"role"`
-	Text        string    `json:"text"`
-	At          time.Time `json:"at"`
+	// Participant is who sent it; they may have left since. Empty for one that came by the REST API.
+	Participant string `json:"participant"`
+	Name        string `json:"name"`
+	Role        Role   `json:"role"`
+	// Text is plain text: markup in it means nothing, and links are for the client to find.
+	Text string    `json:"text"`
+	At   time.Time `json:"at"`
+}
+
+// ChatEventKind is what happened in a chat.
+type ChatEventKind string
+
+// The kinds.
+const (
+	ChatSaid     ChatEventKind = "said"
+	ChatDeleted  ChatEventKind = "deleted"
+	ChatPinned   ChatEventKind = "pinned"
+	ChatUnpinned ChatEventKind = "unpinned"
+)
+
+// ChatEventKinds are all kinds.
+func ChatEventKinds() []ChatEventKind {
+	return []ChatEventKind{ChatSaid, ChatDeleted, ChatPinned, ChatUnpinned}
+}
+
+// ChatEvent is one thing that happened in a room's chat.
+type ChatEvent struct {
+	// Seq counts the room's chat events, one by one; it does not begin at 1.
+	Seq int64 `json:"seq"`
+	// Kind is what happened.
+	Kind ChatEventKind `json:"kind"`
+	// Message is what was said or pinned; null otherwise.
+	Message *ChatMessage `json:"message"`
+	// Deleted is the id of the message that was deleted; also stands in the place of one that was said and deleted since.
+	Deleted string `json:"deleted,omitempty"`
+}
+
+// ChatHistory is what a welcome says of the chat.
+type ChatHistory struct {
+	// Seq is the last event that is in here; the next one to come has seq + 1.
+	Seq int64 `json:"seq"`
+	// Resumed is whether events are all that came after the hello's chat_after; if not, they replace what the client has.
+	Resumed bool `json:"resumed"`
+	// Events, oldest first: all that were missed, or, not resumed, the last 100 messages at most.
+	Events []ChatEvent `json:"events"`
+	// Pinned is the pinned message, null if there is none.
+	Pinned *ChatMessage `json:"pinned"`
 }
 
 // Permissions are what this participant may do; the server refuses the rest.
@@ -139,7 +188,9 @@ type Permissions struct {
 	// Screen covers screen and screen_audio.
 	Screen bool `json:"screen"`
 	Chat   bool `json:"chat"`
-	// Moderate covers moderator_mute, remove, lock, unlock, end and lowering others' hands.
+	// ChatMuted is whether chat is false because a moderator muted this participant there.
+	ChatMuted bool `json:"chat_muted"`
+	// Moderate covers the moderator's messages and lowering others' hands.
 	Moderate bool `json:"moderate"`
 }
 

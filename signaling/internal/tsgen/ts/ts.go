@@ -73,6 +73,9 @@ func words() map[reflect.Type][]string {
 	for _, s := range protocol.MuteKinds() {
 		m[reflect.TypeFor[protocol.MuteKind]()] = append(m[reflect.TypeFor[protocol.MuteKind]()], string(s))
 	}
+	for _, s := range protocol.ChatEventKinds() {
+		m[reflect.TypeFor[protocol.ChatEventKind]()] = append(m[reflect.TypeFor[protocol.ChatEventKind]()], string(s))
+	}
 	for _, s := range protocol.EndedCodes() {
 		m[reflect.TypeFor[protocol.EndedCode]()] = append(m[reflect.TypeFor[protocol.EndedCode]()], string(s))
 	}
@@ -211,6 +214,8 @@ func (g *generator) limits() {
 		{"maxTiles", protocol.MaxTiles},
 		{"maxChatChars", protocol.MaxChatChars},
 		{"maxChatHistory", protocol.MaxChatHistory},
+		{"maxChatEvents", protocol.MaxChatEvents},
+		{"chatIntervalMs", protocol.ChatInterval.Milliseconds()},
 		{"helloTimeoutMs", protocol.HelloTimeout.Milliseconds()},
 		{"resumeWindowMs", protocol.ResumeWindow.Milliseconds()},
 		{"pingIntervalMs", protocol.PingInterval.Milliseconds()},

@@ -38,7 +38,7 @@ func TestTypesSayWhatTheGoTypesSay(t *testing.T) {
 		"a secret is a string on the wire":                    "  session: string;\n",
 		"an omitted field is optional":                        "  resume?: string;\n",
 		"a pointer may be null":                               "  source: Source | null;\n",
-		"a closed set of words is a union":                    "export type MuteKind =\n  | 'audio'\n  | 'video'\n  | 'screen';\n",
+		"a closed set of words is a union":                    "export type MuteKind =\n  | 'audio'\n  | 'video'\n  | 'screen'\n  | 'chat';\n",
 		"a limit is a constant":                               "  maxVideoSlots: 25,\n",
 	} {
 		t.Run(name, func(t *testing.T) {

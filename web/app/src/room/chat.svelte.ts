@@ -1,13 +1,14 @@
 import { SignalingError, type SignalingClient } from "$lib/signaling/client";
-import { LIMITS, type ChatMessage } from "$lib/signaling/protocol.gen";
+import { LIMITS, type ChatEvent, type ChatHistory, type ChatMessage } from "$lib/signaling/protocol.gen";
 
 /** The longest history a page keeps; the oldest go first. */
 const maxMessages = 500;
 
-/** The chat of a room: what was said, what is unread, and what became of sending. */
+/** The chat of a room: what was said and pinned, what is unread, and what became of sending. */
 export class Chat {
   /** Oldest first. */
   messages = $state.raw<readonly ChatMessage[]>([]);
+  pinned = $state.raw<ChatMessage | null>(null);
   /** How many came while nobody was looking. */
   unread = $state(0);
   /** Why the last message was not sent, as a code of the protocol; null when it was. */
@@ -16,6 +17,8 @@ export class Chat {
   /** Called with each message of somebody else as it comes. */
   onmessage: ((message: ChatMessage) => void) | null = null;
 
+  /** The last event known: coming back continues there. */
+  #seq = 0;
   #open = false;
   readonly #client: SignalingClient;
   readonly #self: () => string | undefined;
@@ -24,7 +27,8 @@ export class Chat {
     this.#client = client;
     this.#self = self;
     client.on("welcome", ({ chat }) => this.#replace(chat));
-    client.on("chat", ({ message }) => this.#add(message));
+    client.on("chat", ({ events }) => this.#apply(events));
+    client.chatAfter = () => this.#seq;
   }
 
   /** Says whether the chat is on screen: then nothing is unread. */
@@ -50,18 +54,36 @@ export class Chat {
     }
   }
 
-  /** After a broken connection the history comes again, whole: what we had not seen of it counts as new. */
-  #replace(history: readonly ChatMessage[]): void {
-    const known = new Set(this.messages.map(({ id }) => id));
-    const fresh = this.messages.length === 0 ? [] : history.filter(({ id }) => !known.has(id));
-    this.messages = history;
-    for (const message of fresh) this.#notice(message);
+  /** After a broken connection comes what was missed, or the history, whole: what we had not seen of it counts as new. */
+  #replace(history: ChatHistory): void {
+    if (history.resumed) {
+      this.#apply(history.events);
+    } else {
+      const known = new Set(this.messages.map(({ id }) => id));
+      const said = history.events.flatMap(({ message }) => message ?? []);
+      const fresh = this.#seq === 0 ? [] : said.filter(({ id }) => !known.has(id));
+      this.messages = said;
+      for (const message of fresh) this.#notice(message);
+    }
+    this.pinned = history.pinned;
+    this.#seq = history.seq;
   }
 
-  #add(message: ChatMessage): void {
-    if (this.messages.some(({ id }) => id === message.id)) return;
-    this.messages = [...this.messages.slice(1 - maxMessages), message];
-    this.#notice(message);
+  #apply(events: readonly ChatEvent[]): void {
+    const fresh = events.filter(({ seq }) => seq > this.#seq);
+    const deleted = new Set(fresh.flatMap(({ deleted }) => deleted ?? []));
+    const said = fresh.flatMap(({ kind, message }) => (kind === "said" && message ? [message] : []));
+    if (said.length > 0 || deleted.size > 0) {
+      this.messages = [...this.messages, ...said].filter(({ id }) => !deleted.has(id)).slice(-maxMessages);
+    }
+    for (const event of fresh) this.#pin(event);
+    this.#seq = fresh.at(-1)?.seq ?? this.#seq;
+    for (const message of said) if (!deleted.has(message.id)) this.#notice(message);
+  }
+
+  #pin({ kind, message, deleted }: ChatEvent): void {
+    if (kind === "pinned") this.pinned = message;
+    else if (kind === "unpinned" || (kind === "deleted" && deleted === this.pinned?.id)) this.pinned = null;
   }
 
   #notice(message: ChatMessage): void {

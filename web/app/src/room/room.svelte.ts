@@ -19,7 +19,7 @@ interface RoomOptions {
   open?: (url: string) => Socket;
 }
 
-const nothing: Permissions = { audio: false, video: false, screen: false, chat: false, moderate: false };
+const nothing: Permissions = { audio: false, video: false, screen: false, chat: false, chat_muted: false, moderate: false };
 
 const leaveTimeoutMs = 3_000;
 /** After these the session is gone on the server too; after others one may come back by it. */

@@ -4,7 +4,7 @@ import { RoomSession } from "$lib/session";
 import type { Socket } from "$lib/signaling/client";
 import { Room } from "./room.svelte";
 
-const permissions = { audio: true, video: true, screen: true, chat: true, moderate: false };
+const permissions = { audio: true, video: true, screen: true, chat: true, chat_muted: false, moderate: false };
 const info = { id: "r1", room_name: "Demo", room_type: "meet", room_description: "", status: "active", starts_at: null, features: {} };
 const joined = {
   session: "s1",
@@ -21,6 +21,8 @@ const joined = {
 
 const person = (id: string, more: Record<string, unknown> = {}) => ({ id, name: id, role: "participant", joined_at: "2030-01-01T12:00:00Z", hand: false, tracks: [], ...more });
 const said = (id: string, participant: string) => ({ id, participant, name: participant, role: "participant", text: `message ${id}`, at: "2030-01-01T12:00:00Z" });
+const tells = (id: number, participant: string) => ({ seq: id, kind: "said", message: said(String(id), participant) });
+const history = (...events: ReturnType<typeof tells>[]) => ({ seq: events.at(-1)?.seq ?? 0, resumed: false, events, pinned: null });
 const welcome = (more: Record<string, unknown> = {}) => ({
   type: "welcome",
   you: person("me"),
@@ -32,7 +34,7 @@ const welcome = (more: Record<string, unknown> = {}) => ({
   presence: "list",
   participants: [person("grace")],
   participants_total: 2,
-  chat: [],
+  chat: history(),
   ice_servers: [],
   broadcast: null,
   ...more,
@@ -106,13 +108,13 @@ describe("a room", () => {
 describe("the chat", () => {
   it("counts what came while nobody looked, but not one's own", () => {
     const { room, session, says } = setUp();
-    says(welcome({ chat: [said("1", "grace")] }));
+    says(welcome({ chat: history(tells(1, "grace")) }));
     expect(room.chat.unread, "history is not news").toBe(0);
-    says({ type: "chat", message: said("2", "grace") });
-    says({ type: "chat", message: said("3", "me") });
+    says({ type: "chat", events: [tells(2, "grace")] });
+    says({ type: "chat", events: [tells(3, "me")] });
     expect(room.chat.unread).toBe(1);
     room.chat.look(true);
-    says({ type: "chat", message: said("4", "grace") });
+    says({ type: "chat", events: [tells(4, "grace")] });
     expect(room.chat.unread).toBe(0);
     expect(room.chat.messages.map(({ id }) => id)).toEqual(["1", "2", "3", "4"]);
     session.close();
@@ -121,11 +123,39 @@ describe("the chat", () => {
 
   it("counts what was missed while the connection was broken, once", () => {
     const { room, session, says } = setUp();
-    says(welcome({ chat: [said("1", "grace")] }));
-    says(welcome({ chat: [said("1", "grace"), said("2", "grace")] }));
-    says({ type: "chat", message: said("2", "grace") });
+    says(welcome({ chat: history(tells(1, "grace")) }));
+    says(welcome({ chat: history(tells(1, "grace"), tells(2, "grace")) }));
+    says({ type: "chat", events: [tells(2, "grace")] });
     expect(room.chat.unread).toBe(1);
     expect(room.chat.messages).toHaveLength(2);
+    session.close();
+    room.client.close();
+  });
+
+  it("follows what moderators pin and delete", () => {
+    const { room, session, says } = setUp();
+    says(welcome({ chat: history(tells(1, "grace"), tells(2, "grace")) }));
+    says({ type: "chat", events: [{ ...tells(2, "grace"), seq: 3, kind: "pinned" }] });
+    expect(room.chat.pinned?.id).toBe("2");
+    says({ type: "chat", events: [{ seq: 4, kind: "deleted", message: null, deleted: "2" }, { seq: 5, kind: "said", message: said("5", "eve") }] });
+    expect(room.chat.pinned).toBeNull();
+    expect(room.chat.messages.map(({ id }) => id)).toEqual(["1", "5"]);
+    says({ type: "chat", events: [{ ...tells(1, "grace"), seq: 6, kind: "pinned" }, { seq: 7, kind: "unpinned", message: null }] });
+    expect(room.chat.pinned).toBeNull();
+    session.close();
+    room.client.close();
+  });
+
+  it("goes on after the last event it knows when the connection comes back", () => {
+    const { room, session, says } = setUp();
+    expect(room.client.chatAfter()).toBe(0);
+    says(welcome({ chat: history(tells(1, "grace"), tells(2, "grace")) }));
+    expect(room.client.chatAfter()).toBe(2);
+    says(welcome({ chat: { seq: 4, resumed: true, events: [tells(3, "grace"), { seq: 4, kind: "deleted", message: null, deleted: "1" }], pinned: said("2", "grace") } }));
+    expect(room.chat.messages.map(({ id }) => id)).toEqual(["2", "3"]);
+    expect(room.chat.pinned?.id).toBe("2");
+    expect(room.chat.unread).toBe(1);
+    expect(room.client.chatAfter()).toBe(4);
     session.close();
     room.client.close();
   });
@@ -148,7 +178,7 @@ describe("the chat", () => {
   it("keeps five hundred messages at most", () => {
     const { room, session, says } = setUp();
     says(welcome());
-    for (let id = 1; id <= 600; id++) says({ type: "chat", message: said(String(id), "grace") });
+    for (let id = 1; id <= 600; id++) says({ type: "chat", events: [tells(id, "grace")] });
     expect(room.chat.messages).toHaveLength(500);
     expect(room.chat.messages[0]?.id).toBe("101");
     session.close();

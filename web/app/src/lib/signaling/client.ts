@@ -3,7 +3,7 @@
  *
  *     const client = new SignalingClient({ url: () => endpoints.signaling, session: () => session.token });
  *     client.on("welcome", (welcome) => draw(welcome));
- *     client.on("chat", ({ message }) => show(message));
+ *     client.on("chat", ({ events }) => apply(events));
  *     client.onstate = (state) => banner(state);        // "connecting", "open", "reconnecting", "closed"
  *     client.onclosed = (why) => say(why.code);         // it is over: the client will not come back by itself
  *     client.connect();
@@ -12,7 +12,7 @@
  *
  * It keeps one WebSocket up: says hello, pings, notices a dead connection, comes back with the last `resume` after a random and then
  * growing delay, and gives up only when the server says that the participation is over. Every `welcome` replaces all that was known of
- * the room; what a client wants to hold across a broken socket (its view, its mutes) it says again on each welcome.
+ * the room, but for a chat that goes on after `chatAfter`; what a client wants to hold across a broken socket (its view, its mutes) it says again on each welcome.
  *
  * Bounds: at most 64 messages wait for a connection and at most 128 for an answer; both fail with a SignalingError and never wait for
  * longer than 15 s.
@@ -104,6 +104,8 @@ export class SignalingClient {
    * Without media (all but meetings) there is nothing to lose.
    */
   mayResume: () => boolean = () => true;
+  /** The `seq` of the last chat event known, so that coming back brings what was missed; asked at each hello. 0: none. */
+  chatAfter: () => number = () => 0;
 
   #state: SignalingState = "idle";
   #socket: Socket | null = null;
@@ -249,7 +251,8 @@ export class SignalingClient {
       return;
     }
     const resume = this.#resume !== null && this.mayResume() ? { resume: this.#resume } : {};
-    this.#transmit({ type: "hello", session, ...resume });
+    const chatAfter = this.chatAfter();
+    this.#transmit({ type: "hello", session, ...resume, ...(chatAfter > 0 ? { chat_after: chatAfter } : {}) });
   }
 
   #receive(data: unknown): void {

@@ -11,6 +11,8 @@ export interface ClientHello {
   session: string;
   /** Resume is the resume of an earlier welcome, to keep that socket's PeerConnection. */
   resume?: string;
+  /** ChatAfter is the seq of the last chat event the client has, so that the welcome continues from there; 0 or absent: it has none. */
+  chat_after?: number;
 }
 
 /** Offer carries the client's SDP offer and says what it publishes in it. */
@@ -71,6 +73,34 @@ export interface ClientChat {
   text: string;
 }
 
+/** ChatDelete takes a chat message out of everybody's history (moderators only). */
+export interface ClientChatDelete {
+  /** Type names the message. */
+  type: 'chat_delete';
+  /** ID, if given, is answered: by the answer the message has, else by ok or error with it as re. */
+  id?: string;
+  /** Message is the message's id. */
+  message: string;
+}
+
+/** ChatPin pins a chat message for everybody, in place of the one pinned before (moderators only). */
+export interface ClientChatPin {
+  /** Type names the message. */
+  type: 'chat_pin';
+  /** ID, if given, is answered: by the answer the message has, else by ok or error with it as re. */
+  id?: string;
+  /** Message is the message's id. */
+  message: string;
+}
+
+/** ChatUnpin takes the pinned message down; it stays in the history (moderators only). */
+export interface ClientChatUnpin {
+  /** Type names the message. */
+  type: 'chat_unpin';
+  /** ID, if given, is answered: by the answer the message has, else by ok or error with it as re. */
+  id?: string;
+}
+
 /** Hand raises or lowers a hand. */
 export interface ClientHand {
   /** Type names the message. */
@@ -83,7 +113,7 @@ export interface ClientHand {
   participant?: string;
 }
 
-/** ModeratorMute mutes another participant's tracks (moderators only). */
+/** ModeratorMute mutes another participant's tracks, or keeps them from the chat (moderators only). */
 export interface ClientModeratorMute {
   /** Type names the message. */
   type: 'moderator_mute';
@@ -92,6 +122,18 @@ export interface ClientModeratorMute {
   /** Participant is who is muted. */
   participant: string;
   /** Kinds are what is muted. */
+  kinds: MuteKind[];
+}
+
+/** ModeratorUnmute lets a participant write in the chat again (moderators only). */
+export interface ClientModeratorUnmute {
+  /** Type names the message. */
+  type: 'moderator_unmute';
+  /** ID, if given, is answered: by the answer the message has, else by ok or error with it as re. */
+  id?: string;
+  /** Participant is who may write again. */
+  participant: string;
+  /** Kinds are what is given back: chat. What a participant sends only they themselves unmute. */
   kinds: MuteKind[];
 }
 
@@ -171,8 +213,8 @@ export interface ServerWelcome {
   participants: Participant[];
   /** ParticipantsTotal is how many are in the room, this one included. */
   participants_total: number;
-  /** Chat are the last messages, oldest first; at most 100. */
-  chat: ChatMessage[];
+  /** Chat is the room's chat, or what of it came since the hello's chat_after. */
+  chat: ChatHistory;
   /** ICEServers are for the client's PeerConnection. */
   ice_servers: ICEServer[];
   /** Broadcast is the broadcast's state in live and simulcast rooms, null elsewhere. */
@@ -251,14 +293,14 @@ export interface ServerSpeaking {
   speakers: Speaker[];
 }
 
-/** Chat brings a chat message, also to its sender. */
+/** Chat brings what happened in the chat since the last one, also to those who did it. */
 export interface ServerChat {
   /** Type names the message. */
   type: 'chat';
   /** Re is the id of the client's message this answers. */
   re?: string;
-  /** Message is the message. */
-  message: ChatMessage;
+  /** Events are what happened, in order; the first one's seq follows the last one known. */
+  events: ChatEvent[];
 }
 
 /** Muted tells that a moderator muted own tracks; the client shows so and stops sending. */
@@ -417,20 +459,22 @@ export interface Permissions {
   /** Screen covers screen and screen_audio. */
   screen: boolean;
   chat: boolean;
-  /** Moderate covers moderator_mute, remove, lock, unlock, end and lowering others' hands. */
+  /** ChatMuted is whether chat is false because a moderator muted this participant there. */
+  chat_muted: boolean;
+  /** Moderate covers the moderator's messages and lowering others' hands. */
   moderate: boolean;
 }
 
-/** ChatMessage is one message of the room's chat. */
-export interface ChatMessage {
-  /** ID sorts by time and is unique in the room. */
-  id: string;
-  /** Participant is who sent it; they may have left since. */
-  participant: string;
-  name: string;
-  role: Role;
-  text: string;
-  at: string;
+/** ChatHistory is what a welcome says of the chat. */
+export interface ChatHistory {
+  /** Seq is the last event that is in here; the next one to come has seq + 1. */
+  seq: number;
+  /** Resumed is whether events are all that came after the hello's chat_after; if not, they replace what the client has. */
+  resumed: boolean;
+  /** Events, oldest first: all that were missed, or, not resumed, the last 100 messages at most. */
+  events: ChatEvent[];
+  /** Pinned is the pinned message, null if there is none. */
+  pinned: ChatMessage | null;
 }
 
 /** ICEServer is an RTCIceServer for the client's PeerConnection. */
@@ -467,12 +511,44 @@ export interface Speaker {
   level: number;
 }
 
+/** ChatEvent is one thing that happened in a room's chat. */
+export interface ChatEvent {
+  /** Seq counts the room's chat events, one by one; it does not begin at 1. */
+  seq: number;
+  /** Kind is what happened. */
+  kind: ChatEventKind;
+  /** Message is what was said or pinned; null otherwise. */
+  message: ChatMessage | null;
+  /** Deleted is the id of the message that was deleted; also stands in the place of one that was said and deleted since. */
+  deleted?: string;
+}
+
 /** Track is one published track. */
 export interface Track {
   source: Source;
   /** Muted is whether it is forwarded to nobody, whoever muted it. */
   muted: boolean;
 }
+
+/** ChatMessage is one message of the room's chat. */
+export interface ChatMessage {
+  /** ID is unique in the room: the seq it was said with, in decimal. */
+  id: string;
+  /** Participant is who sent it; they may have left since. Empty for one that came by the REST API. */
+  participant: string;
+  name: string;
+  role: Role;
+  /** Text is plain text: markup in it means nothing, and links are for the client to find. */
+  text: string;
+  at: string;
+}
+
+/** ChatEventKind is what happened in a chat. */
+export type ChatEventKind =
+  | 'said'
+  | 'deleted'
+  | 'pinned'
+  | 'unpinned';
 
 /** EndedCode says why the server ended the participation. */
 export type EndedCode =
@@ -494,7 +570,8 @@ export type LeftReason =
 export type MuteKind =
   | 'audio'
   | 'video'
-  | 'screen';
+  | 'screen'
+  | 'chat';
 
 /** Presence says what a socket is told of the others. */
 export type Presence =
@@ -521,8 +598,12 @@ export type ClientMessage =
   | ClientMute
   | ClientView
   | ClientChat
+  | ClientChatDelete
+  | ClientChatPin
+  | ClientChatUnpin
   | ClientHand
   | ClientModeratorMute
+  | ClientModeratorUnmute
   | ClientRemove
   | ClientLock
   | ClientUnlock
@@ -582,6 +663,8 @@ export const LIMITS = {
   maxTiles: 64,
   maxChatChars: 2000,
   maxChatHistory: 100,
+  maxChatEvents: 2000,
+  chatIntervalMs: 250,
   helloTimeoutMs: 5000,
   resumeWindowMs: 15000,
   pingIntervalMs: 15000,
