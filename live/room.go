@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -286,7 +285,7 @@ func (r *room) openShow() {
 		ctx, cancel := context.WithCancel(context.Background())
 		var ticking sync.WaitGroup
 		ticking.Go(func() { tick(ctx, p) })
-		r.pack(p, reader)
+		(&program{room: r, packager: p, log: r.hub.o.Log}).run(reader)
 		cancel()
 		ticking.Wait()
 		p.End()
@@ -298,29 +297,6 @@ func (r *room) closeShow() {
 	if r.endShow != nil {
 		r.endShow()
 		r.endShow = nil
-	}
-}
-
-// pack carries units from the stream to the packager.
-func (r *room) pack(p *hls.Packager, reader *media.Reader) {
-	defer reader.Close()
-	var refused *media.Format
-	for {
-		u, lost, err := reader.Read()
-		if err != nil {
-			return
-		}
-		if lost > 0 {
-			r.hub.o.Log.Warn("packager fell behind", "room", r.id, "lost_units", lost)
-			p.Break()
-		}
-		if u.Format == refused {
-			continue
-		}
-		if err := p.Write(u); err != nil {
-			refused = u.Format
-			r.hub.o.Log.Error("package broadcast", "room", r.id, "error", fmt.Errorf("write unit: %w", err))
-		}
 	}
 }
 

@@ -201,6 +201,18 @@ func (p *Process) Err() error { return p.err }
 // Said is the end of what the process wrote to its standard error.
 func (p *Process) Said() string { return p.said.String() }
 
+// settle waits for a process that takes no more to end by itself, so that it
+// can say why; not for long.
+func (p *Process) settle() {
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-p.done:
+	case <-p.stopping:
+	case <-t.C:
+	}
+}
+
 // Stop ends the process, and returns when it is gone and its outputs are closed.
 func (p *Process) Stop() {
 	p.stopOnce.Do(func() { close(p.stopping) })
