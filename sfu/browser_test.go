@@ -148,9 +148,9 @@ func (b *browser) connect(videoSlots int, networks ...webrtc.NetworkType) {
 			}
 		}
 	})
-	go func() {
+	go func(camera *webrtc.RTPSender) { // connect may be called again
 		for {
-			packets, _, err := b.camSender.Sender().ReadRTCP()
+			packets, _, err := camera.ReadRTCP()
 			if err != nil {
 				return
 			}
@@ -163,7 +163,7 @@ func (b *browser) connect(videoSlots int, networks ...webrtc.NetworkType) {
 				}
 			}
 		}
-	}()
+	}(b.camSender.Sender())
 }
 
 // offer negotiates and waits until media may flow.
