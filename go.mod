@@ -26,7 +26,11 @@ require (
 	go.yaml.in/yaml/v3 v3.0.5
 )
 
-require github.com/letsencrypt/challtestsrv v1.4.2 // indirect
+require (
+	github.com/asticode/go-astikit v0.30.0 // indirect
+	github.com/asticode/go-astits v1.16.0 // indirect
+	github.com/letsencrypt/challtestsrv v1.4.2 // indirect
+)
 
 require (
 	github.com/abema/go-mp4 v1.7.1

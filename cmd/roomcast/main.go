@@ -30,6 +30,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Start the server."`
 	Config  configCommand  `cmd:"" help:"Look at the configuration."`
 	Demo    demoCommand    `cmd:"" help:"Make one room of each type on a running server, and print how to use it."`
+	Bench   benchCommand   `cmd:"" help:"Put a running server under load and say what it costs."`
 	OpenAPI openapiCommand `cmd:"" name:"openapi" help:"Print the OpenAPI document of the REST API."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
