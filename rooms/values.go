@@ -85,6 +85,10 @@ func (r textRule) check(v any) (string, error) {
 	return s, nil
 }
 
+// DisplayName returns a participant's name as it is shown, or what is wrong
+// with it.
+func DisplayName(name string) (string, error) { return checkDisplayName(name) }
+
 // checkDisplayName is the rule for names of participants: trimmed, 1-64
 // characters, none that could change how the text around them is shown.
 func checkDisplayName(v any) (string, error) {

@@ -16,6 +16,8 @@ import (
 	"roomcast/live"
 	"roomcast/rooms"
 	"roomcast/secret"
+	"roomcast/signaling"
+	"roomcast/signaling/protocol"
 )
 
 // Registry is what the API needs of rooms.Registry.
@@ -78,11 +80,19 @@ type Broadcasts interface {
 	Stop(ctx context.Context, roomID string) error
 }
 
-// Stage is what the API needs of the signaling server: what goes on in a meeting.
+// Stage is what the API needs of the signaling server: what goes on in a meeting, and every room's chat.
 type Stage interface {
 	Publishing(roomID, participantID string) Publishing
-	// Mute is refused with not_found when the participant is not there.
+	// Mute is refused with not_found when the participant is not there; UnmuteChat too.
 	Mute(ctx context.Context, roomID, participantID string, kinds []string) error
+	UnmuteChat(ctx context.Context, roomID, participantID string) error
+	ChatMuted(roomID, participantID string) bool
+	Chat(ctx context.Context, roomID string, seq int64, limit int) (signaling.ChatPage, error)
+	Say(ctx context.Context, roomID, participantID, name, text string) (protocol.ChatMessage, error)
+	// DeleteMessage and Pin are refused with not_found when the message is not kept.
+	DeleteMessage(ctx context.Context, roomID, messageID string) error
+	Pin(ctx context.Context, roomID, messageID string) (protocol.ChatMessage, error)
+	Unpin(ctx context.Context, roomID string) error
 }
 
 // Options are what the API works with.
@@ -169,7 +179,7 @@ func (s *Service) Register(mux *http.ServeMux) error {
 func (s *Service) calls() []*call {
 	var all []*call
 	for _, some := range [][]*call{
-		s.roomCalls(), s.secretCalls(), s.actionCalls(), s.participantCalls(), s.joinTokenCalls(), s.streamCalls(),
+		s.roomCalls(), s.secretCalls(), s.actionCalls(), s.participantCalls(), s.chatCalls(), s.joinTokenCalls(), s.streamCalls(),
 		s.doorCalls(), s.customerCalls(), s.subscriptionCalls(), s.adminCalls(), s.healthCalls(),
 	} {
 		all = append(all, some...)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"roomcast/rooms"
 	"roomcast/rooms/sqlstore"
 	"roomcast/secret"
+	"roomcast/signaling"
 	"roomcast/web"
 	"roomcast/web/api"
 )
@@ -51,8 +53,9 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 }
 func (l *logBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
-// stage is a meeting in which everybody sends audio until muted.
+// stage is a meeting in which everybody sends audio until muted; its chat is a real one.
 type stage struct {
+	*signaling.Server
 	mu    sync.Mutex
 	muted map[string][]string
 }
@@ -63,7 +66,10 @@ func (s *stage) Publishing(_, participant string) api.Publishing {
 	return api.Publishing{Audio: len(s.muted[participant]) == 0}
 }
 
-func (s *stage) Mute(_ context.Context, _, participant string, kinds []string) error {
+func (s *stage) Mute(ctx context.Context, room, participant string, kinds []string) error {
+	if slices.Contains(kinds, "chat") {
+		return s.Server.Mute(ctx, room, participant, kinds)
+	}
 	if participant == "nobody" {
 		return &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such participant"}
 	}
@@ -99,6 +105,8 @@ func openHouse(t *testing.T, dir, key string, change func(*web.Options)) *house 
 	}
 	h.registry = rooms.NewRegistry(rooms.RegistryOptions{Store: h.store, Keys: keys, Log: log})
 	h.door = rooms.NewDoor(rooms.DoorOptions{Registry: h.registry, Store: h.store, Keys: keys, Log: log})
+	h.stage.Server = signaling.NewServer(signaling.Options{Door: h.door, Registry: h.registry, Log: log})
+	t.Cleanup(func() { _ = h.stage.Shutdown(context.Background()) })
 	hub := live.NewHub(live.Options{Runs: h.door, Viewers: h.door.Viewers, Log: log})
 	o := web.Options{
 		API: api.Options{

@@ -22,6 +22,7 @@ const (
 	tagRuns       = "Runs"
 	tagPeople     = "People"
 	tagJoinTokens = "Join tokens"
+	tagChat       = "Chat"
 	tagStream     = "Broadcast"
 	tagDoor       = "Door"
 	tagBilling    = "Customers and subscriptions"
@@ -35,6 +36,7 @@ var tags = []*huma.Tag{
 	{Name: tagRuns, Description: "A run is one continuous use of a room."},
 	{Name: tagPeople, Description: "Who is inside, and who may not come back."},
 	{Name: tagJoinTokens, Description: "Doors minted for one person or a few."},
+	{Name: tagChat, Description: "What is said in a room: plain text, kept for the run."},
 	{Name: tagStream, Description: "What a live or simulcast room is sending."},
 	{Name: tagDoor, Description: "How participants get in. No API key is used here."},
 	{Name: tagBilling, Description: "Customers are billed; subscriptions set the limits of their rooms."},

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,6 +20,7 @@ type Participant struct {
 	JoinedAt   time.Time  `json:"joined_at"`
 	Admission  string     `json:"admission" enum:"admitted,waiting"`
 	Publishing Publishing `json:"publishing"`
+	ChatMuted  bool       `json:"chat_muted" doc:"Whether a moderator keeps them from writing in the chat"`
 }
 
 // Publishing says what a participant of a meeting sends.
@@ -26,13 +28,19 @@ type Publishing = signaling.Publishing
 
 // Mute is the body of a muting.
 type Mute struct {
-	Kinds []string `json:"kinds,omitempty" nullable:"false" enum:"audio,video,screen" doc:"What is muted; audio when left out"`
+	Kinds []string `json:"kinds,omitempty" nullable:"false" enum:"audio,video,screen,chat" doc:"What is muted; audio when left out. In rooms other than meetings only chat"`
 }
 
-// Muted answers a muting: what the participant still sends.
+// Unmute is the body of an unmuting.
+type Unmute struct {
+	Kinds []string `json:"kinds" nullable:"false" enum:"chat" doc:"What is given back: what somebody sends only they themselves unmute"`
+}
+
+// Muted answers a muting: what the participant still sends, and whether they are kept from writing.
 type Muted struct {
 	ID         string     `json:"id"`
 	Publishing Publishing `json:"publishing"`
+	ChatMuted  bool       `json:"chat_muted"`
 }
 
 // Ban keeps somebody out for a run.
@@ -68,9 +76,14 @@ func (s *Service) participantCalls() []*call {
 			},
 		},
 		{
-			id: "mute-participant", method: http.MethodPost, path: path + "/{pid}/mute", tag: tagPeople, summary: "Mute a participant of a meeting",
-			access: byModerator, body: Mute{}, bodyOptional: true, status: http.StatusOK, answer: Muted{},
+			id: "mute-participant", method: http.MethodPost, path: path + "/{pid}/mute", tag: tagPeople, summary: "Mute a participant, or keep them from the chat",
+			description: "What they send they may unmute themselves; the chat is theirs again after an unmute, or in the next run.",
+			access:      byModerator, body: Mute{}, bodyOptional: true, status: http.StatusOK, answer: Muted{},
 			codes: []string{rooms.CodeWrongRoomType}, handle: muteParticipant,
+		},
+		{
+			id: "unmute-participant", method: http.MethodPost, path: path + "/{pid}/unmute", tag: tagPeople, summary: "Let a participant write in the chat again",
+			access: byModerator, body: Unmute{}, status: http.StatusOK, answer: Muted{}, handle: unmuteParticipant,
 		},
 		{
 			id: "list-bans", method: http.MethodGet, path: "/api/v1/rooms/{id}/bans", tag: tagPeople, summary: "List who is banned for this run",
@@ -98,14 +111,14 @@ func listParticipants(v *visit) (reply, error) {
 	return reply{body: newList(page, func(o rooms.Occupant) Participant {
 		return Participant{
 			ID: o.ID, Name: o.Name, Role: o.Role, ExternalID: orNull(o.ExternalID), JoinedAt: o.JoinedAt, Admission: o.Admission,
-			Publishing: v.api.options.Stage.Publishing(room, o.ID),
+			Publishing: v.api.options.Stage.Publishing(room, o.ID), ChatMuted: v.api.options.Stage.ChatMuted(room, o.ID),
 		}
 	})}, nil
 }
 
 func muteParticipant(v *visit) (reply, error) {
 	f := readFields(v.body)
-	kinds := f.choices("kinds", "audio", "video", "screen")
+	kinds := f.choices("kinds", "audio", "video", "screen", "chat")
 	if err := f.done(); err != nil {
 		return reply{}, err
 	}
@@ -113,13 +126,35 @@ func muteParticipant(v *visit) (reply, error) {
 		kinds = []string{"audio"}
 	}
 	room, participant := v.path("id"), v.path("pid")
-	if err := v.roomOfType("only participants of a meeting publish", rooms.Meet); err != nil {
-		return reply{}, err
+	if !slices.Equal(kinds, []string{"chat"}) {
+		if err := v.roomOfType("only participants of a meeting publish; elsewhere chat alone is muted", rooms.Meet); err != nil {
+			return reply{}, err
+		}
 	}
 	if err := v.api.options.Stage.Mute(v.context(), room, participant, kinds); err != nil {
 		return reply{}, err
 	}
-	return reply{body: Muted{ID: participant, Publishing: v.api.options.Stage.Publishing(room, participant)}}, nil
+	return v.muted(room, participant), nil
+}
+
+func unmuteParticipant(v *visit) (reply, error) {
+	f := readFields(v.body)
+	if kinds := f.choices("kinds", "chat"); len(kinds) == 0 && len(f.faults) == 0 {
+		f.fault("/kinds", "must name chat")
+	}
+	if err := f.done(); err != nil {
+		return reply{}, err
+	}
+	room, participant := v.path("id"), v.path("pid")
+	if err := v.api.options.Stage.UnmuteChat(v.context(), room, participant); err != nil {
+		return reply{}, err
+	}
+	return v.muted(room, participant), nil
+}
+
+func (v *visit) muted(room, participant string) reply {
+	stage := v.api.options.Stage
+	return reply{body: Muted{ID: participant, Publishing: stage.Publishing(room, participant), ChatMuted: stage.ChatMuted(room, participant)}}
 }
 
 func listBans(v *visit) (reply, error) {
