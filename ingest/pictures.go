@@ -20,7 +20,9 @@ type Pictures struct {
 	// Parameter sets that came in band and are not (yet) the track's.
 	vps, sps []byte
 	pps      [][]byte
-	pieces   [][]byte // of the access unit at hand
+	// header is AV1's sequence header as it was suggested, and not seen in band.
+	header []byte
+	pieces [][]byte // of the access unit at hand
 }
 
 // maxPieces bounds the NAL units or OBUs of one access unit; the largest
@@ -45,6 +47,18 @@ func (p *Pictures) Configure(t *media.Track) {
 	if p.track == nil || !p.track.SameConfig(t) {
 		p.track = t
 	}
+}
+
+// Suggest takes an AV1 sequence header that the protocol carries beside the
+// pictures. It counts only when the first key frame comes without one: some
+// senders make up theirs before they have encoded anything.
+func (p *Pictures) Suggest(sequenceHeader []byte) error {
+	t, err := media.NewAV1(sequenceHeader, p.fps)
+	if err != nil {
+		return Unsupported("%v", err)
+	}
+	p.header = t.SequenceHeader
+	return nil
 }
 
 // Whole takes an access unit in one piece: H.264 and H.265 with lengths of four
@@ -283,6 +297,9 @@ func (p *Pictures) obus(units [][]byte, whole []byte) (payload []byte, key bool,
 			clean = false
 		}
 		clean = clean && obu[0]&0x02 != 0
+	}
+	if header == nil && p.track == nil {
+		header = p.header
 	}
 	if key && header != nil && (p.track == nil || !bytes.Equal(p.track.SequenceHeader, header)) {
 		t, err := media.NewAV1(header, p.fps)

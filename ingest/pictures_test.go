@@ -126,6 +126,24 @@ func TestPicturesAreCleanedAndTheirTracksFound(t *testing.T) {
 	}
 }
 
+func TestASuggestedSequenceHeaderCountsOnlyWithoutAnother(t *testing.T) {
+	for width, first := range map[int][]byte{1280: keyAV1, 320: append(bytes.Clone(seqAV1), keyAV1...)} {
+		p := NewPictures(media.AV1, 0)
+		if err := p.Suggest(seqAV1b); err != nil {
+			t.Fatal(err)
+		}
+		if p.Track() != nil {
+			t.Error("it counts before a key frame")
+		}
+		if _, key, err := p.Whole(first); err != nil || !key || p.Track().Width != width {
+			t.Errorf("width %d, want %d: %v", p.Track().Width, width, err)
+		}
+	}
+	if err := NewPictures(media.AV1, 0).Suggest([]byte{0x0a, 1, 0}); rooms.CodeOf(err) != rooms.CodeCodecNotSupported {
+		t.Errorf("half a header: %v", err)
+	}
+}
+
 func TestCleanPicturesArePassedOnAsTheyAre(t *testing.T) {
 	tests := []struct {
 		codec        media.Codec

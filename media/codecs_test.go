@@ -87,12 +87,22 @@ func TestTracksOfOtherParameterSetsAreOthers(t *testing.T) {
 	}
 }
 
+func TestConstraintFlagsAreReadThroughEmulationPrevention(t *testing.T) {
+	if got := HEVCConstraints(sps10b); got != [6]byte{0x90} {
+		t.Errorf("%x", got)
+	}
+	if got := HEVCConstraints([]byte{1}); got != [6]byte{} {
+		t.Errorf("%x of nothing", got)
+	}
+}
+
 func TestImpossibleNewCodecsAreRefused(t *testing.T) {
 	for name, err := range map[string]func() error{
 		"H.265 without a VPS":      func() error { _, err := NewH265(nil, hps180, pps180, 0); return err },
 		"half an H.265 SPS":        func() error { _, err := NewH265(vps180, hps180[:9], pps180, 0); return err },
 		"an SPS of the other kind": func() error { _, err := NewH265(vps180, sps1080, pps180, 0); return err },
 		"endless H.265 sets":       func() error { _, err := NewH265(vps180, hps180, make([]byte, maxParameterSets), 0); return err },
+		"too many H.265 sets":      func() error { _, err := NewH265(vps180, hps180, pps180, 0, make([][]byte, maxSets)...); return err },
 		"no sequence header":       func() error { _, err := NewAV1(nil, 0); return err },
 		"another OBU":              func() error { _, err := NewAV1([]byte{0x12, 0}, 0); return err },
 		"half a sequence header":   func() error { _, err := NewAV1([]byte{0x0a, 2, 0, 0}, 0); return err },

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 )
@@ -13,13 +14,16 @@ import (
 // with what x265 tells of itself 3 KB.
 const maxParameterSets = 8 << 10
 
+// maxSets bounds their number.
+const maxSets = 64
+
 // NewH264 makes a video track from its parameter sets. frameRate, in frames
 // per second, is used when the sequence parameter set declares none.
 func NewH264(sps, pps []byte, frameRate float64, extraPPS ...[]byte) (*Track, error) {
 	if len(sps) < 4 || len(pps) == 0 {
 		return nil, errors.New("read H.264 parameter sets: too short")
 	}
-	if err := boundParameterSets(append(extraPPS, sps, pps)); err != nil {
+	if err := boundParameterSets(slices.Concat(extraPPS, [][]byte{sps, pps})); err != nil {
 		return nil, fmt.Errorf("read H.264 parameter sets: %w", err)
 	}
 	var s h264.SPS
@@ -51,6 +55,9 @@ func boundParameterSets(sets [][]byte) error {
 	}
 	if size > maxParameterSets {
 		return fmt.Errorf("%d bytes are too many", size)
+	}
+	if len(sets) > maxSets {
+		return fmt.Errorf("%d sets are too many", len(sets))
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
@@ -18,7 +19,7 @@ func NewH265(vps, sps, pps []byte, frameRate float64, extraPPS ...[]byte) (*Trac
 	if len(vps) < 3 || len(sps) < 3 || len(pps) < 3 {
 		return nil, errors.New("read H.265 parameter sets: too short")
 	}
-	if err := boundParameterSets(append(extraPPS, vps, sps, pps)); err != nil {
+	if err := boundParameterSets(slices.Concat(extraPPS, [][]byte{vps, sps, pps})); err != nil {
 		return nil, fmt.Errorf("read H.265 parameter sets: %w", err)
 	}
 	var s h265.SPS
@@ -43,6 +44,15 @@ func NewH265(vps, sps, pps []byte, frameRate float64, extraPPS ...[]byte) (*Trac
 		t.FrameRate = usableRate(frameRate)
 	}
 	return t, nil
+}
+
+// HEVCConstraints are the general constraint flags of an H.265 sequence
+// parameter set, from general_progressive_source_flag on (ITU-T H.265, 7.3.3).
+func HEVCConstraints(sps []byte) (flags [6]byte) {
+	if b := h264.EmulationPreventionRemove(sps); len(b) >= 14 {
+		copy(flags[:], b[8:14])
+	}
+	return flags
 }
 
 // hevcString is the codec's name (ISO 14496-15, annex E.3): profile space and

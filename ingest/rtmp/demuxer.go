@@ -1,19 +1,14 @@
 package rtmp
 
 import (
-	"errors"
-	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/abema/go-mp4"
-	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/bluenviron/gortmplib/pkg/message"
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 
 	"roomcast/ingest"
 	"roomcast/media"
-	"roomcast/rooms"
 )
 
 const (
@@ -24,27 +19,42 @@ const (
 	maxHeldBytes = 16 << 20
 )
 
-// frame is an access unit as it came.
+// frame is an access unit; its track is nil if that is not known.
 type frame struct {
-	kind        media.Kind
+	track       *media.Track
 	time, delay time.Duration
+	key         bool
 	payload     []byte
 }
 
-// demuxer turns RTMP messages into tracks and samples.
+// demuxer turns RTMP messages into tracks and samples. Of several pictures
+// only the first is taken (track 0 of enhanced RTMP), of sounds the first four
+// track numbers.
 type demuxer struct {
 	sink     ingest.Sink
 	timeline ingest.Timeline
 
 	// What the metadata said.
-	described              bool
-	wantVideo, wantAudio   bool
-	frameRate              float64
-	video, audio           *media.Track
-	announced              bool
-	held                   []frame
-	heldBytes              int
-	videoClock, audioClock clock
+	described bool
+	wantVideo bool
+	wantAudio int
+	frameRate float64
+
+	pictures   *ingest.Pictures
+	codec      media.Codec // of the pictures
+	videoClock clock
+	sounds     []*sound // by track number
+
+	current   []*media.Track // as the sink was told
+	held      []frame
+	heldBytes int
+}
+
+// sound is one audio track; its track is nil until its configuration has come.
+type sound struct {
+	id    uint8
+	track *media.Track
+	clock clock
 }
 
 // clock unwraps RTMP's 32-bit millisecond timestamps.
@@ -67,9 +77,8 @@ func (c *clock) unwrap(d time.Duration) time.Duration {
 
 func newDemuxer(sink ingest.Sink) *demuxer { return &demuxer{sink: sink} }
 
-func notSupported(format string, a ...any) error {
-	return &rooms.Error{Code: rooms.CodeCodecNotSupported, Detail: fmt.Sprintf(format, a...) + "; send H.264 and AAC"}
-}
+// announced reports whether the publisher is on air.
+func (d *demuxer) announced() bool { return d.current != nil }
 
 // handle takes one message. A *rooms.Error means that the publisher is refused.
 func (d *demuxer) handle(msg message.Message) error {
@@ -82,65 +91,114 @@ func (d *demuxer) handle(msg message.Message) error {
 			return errUnpublished
 		}
 	case *message.Video:
-		if m.Codec != message.CodecH264 {
-			return notSupported("RTMP video codec %d", m.Codec)
-		}
-		switch m.Type {
-		case message.VideoTypeConfig:
-			return d.videoConfig(m.AVCConfig)
-		case message.VideoTypeAU:
-			return d.frame(frame{media.Video, d.videoClock.unwrap(m.DTS), m.PTSDelta, m.AU})
-		}
+		return d.classicVideo(m)
 	case *message.Audio:
 		if m.Codec != message.CodecMPEG4Audio {
-			return notSupported("RTMP audio codec %d", m.Codec)
+			return ingest.Unsupported("RTMP audio codec %d", m.Codec)
 		}
 		if m.AACType == message.AudioAACTypeConfig {
-			return d.audioConfig(m.AACConfig)
+			return d.aac(0, m.AACConfig)
 		}
-		return d.frame(frame{media.Audio, d.audioClock.unwrap(m.DTS), 0, m.AU})
+		return d.audio(0, media.AAC, m.DTS, m.AU)
 	case *message.VideoExMultitrack:
 		if m.TrackID == 0 {
-			return d.enhanced(m.Wrapped)
+			return d.enhancedVideo(m.Wrapped)
 		}
 	case *message.AudioExMultitrack:
-		if m.TrackID == 0 {
-			return d.enhanced(m.Wrapped)
-		}
+		return d.enhancedAudio(m.TrackID, m.Wrapped)
 	default:
-		return d.enhanced(msg)
+		if err := d.enhancedVideo(msg); err != nil {
+			return err
+		}
+		return d.enhancedAudio(0, msg)
 	}
 	return nil
 }
 
-// enhanced takes the messages of enhanced RTMP, which name codecs by four characters.
-func (d *demuxer) enhanced(msg message.Message) error {
+func (d *demuxer) classicVideo(m *message.Video) error {
+	codec := media.H264
+	if m.Codec == message.CodecH265 {
+		codec = media.H265
+	} else if m.Codec != message.CodecH264 {
+		return ingest.Unsupported("RTMP video codec %d", m.Codec)
+	}
+	switch m.Type {
+	case message.VideoTypeConfig:
+		if codec == media.H265 {
+			return d.hevc(m.HEVCConfig)
+		}
+		return d.avc(m.AVCConfig)
+	case message.VideoTypeAU:
+		return d.video(codec, m.DTS, m.PTSDelta, m.AU)
+	}
+	return nil
+}
+
+// fourCCs are the codecs of enhanced RTMP that are taken.
+var fourCCs = map[message.FourCC]media.Codec{
+	message.FourCCAVC: media.H264, message.FourCCHEVC: media.H265, message.FourCCAV1: media.AV1, message.FourCCVP9: media.VP9,
+	message.FourCCMP4A: media.AAC, message.FourCCOpus: media.Opus,
+}
+
+// codecOf is the codec of a FourCC.
+func codecOf(f message.FourCC) (media.Codec, error) {
+	if c, ok := fourCCs[f]; ok {
+		return c, nil
+	}
+	return "", ingest.Unsupported("codec %s", fourCC(uint32(f)))
+}
+
+// enhancedVideo takes the picture messages of enhanced RTMP; others it ignores.
+func (d *demuxer) enhancedVideo(msg message.Message) error {
 	switch m := msg.(type) {
 	case *message.VideoExSequenceStart:
-		if m.FourCC != message.FourCCAVC {
-			return notSupported("video codec %s", fourCC(uint32(m.FourCC)))
+		switch m.FourCC {
+		case message.FourCCAVC:
+			return d.avc(m.AVCConfig)
+		case message.FourCCHEVC:
+			return d.hevc(m.HEVCConfig)
+		case message.FourCCAV1:
+			return d.av1(m.AV1Config)
+		case message.FourCCVP9:
+			d.begin(media.VP9) // the configuration says nothing of the size: key frames do
+			return nil
 		}
-		return d.videoConfig(m.AVCConfig)
+		_, err := codecOf(m.FourCC)
+		return err
 	case *message.VideoExCodedFrames:
-		if m.FourCC != message.FourCCAVC {
-			return notSupported("video codec %s", fourCC(uint32(m.FourCC)))
+		codec, err := codecOf(m.FourCC)
+		if err != nil {
+			return err
 		}
-		return d.frame(frame{media.Video, d.videoClock.unwrap(m.DTS), m.PTSDelta, m.Payload})
+		return d.video(codec, m.DTS, m.PTSDelta, m.Payload)
 	case *message.VideoExFramesX:
-		if m.FourCC != message.FourCCAVC {
-			return notSupported("video codec %s", fourCC(uint32(m.FourCC)))
+		codec, err := codecOf(m.FourCC)
+		if err != nil {
+			return err
 		}
-		return d.frame(frame{media.Video, d.videoClock.unwrap(m.DTS), 0, m.Payload})
+		return d.video(codec, m.DTS, 0, m.Payload)
+	}
+	return nil
+}
+
+// enhancedAudio takes the sound messages of enhanced RTMP; others it ignores.
+func (d *demuxer) enhancedAudio(id uint8, msg message.Message) error {
+	switch m := msg.(type) {
 	case *message.AudioExSequenceStart:
-		if m.FourCC != message.FourCCMP4A {
-			return notSupported("audio codec %s", fourCC(uint32(m.FourCC)))
+		switch m.FourCC {
+		case message.FourCCMP4A:
+			return d.aac(id, m.AACConfig)
+		case message.FourCCOpus:
+			return d.opus(id, m.OpusConfig)
 		}
-		return d.audioConfig(m.AACConfig)
+		_, err := codecOf(m.FourCC)
+		return err
 	case *message.AudioExCodedFrames:
-		if m.FourCC != message.FourCCMP4A {
-			return notSupported("audio codec %s", fourCC(uint32(m.FourCC)))
+		codec, err := codecOf(m.FourCC)
+		if err != nil {
+			return err
 		}
-		return d.frame(frame{media.Audio, d.audioClock.unwrap(m.DTS), 0, m.Payload})
+		return d.audio(id, codec, m.DTS, m.Payload)
 	}
 	return nil
 }
@@ -154,104 +212,94 @@ func fourCC(v uint32) string {
 	}, string([]rune{rune(v >> 24 & 0xff), rune(v >> 16 & 0xff), rune(v >> 8 & 0xff), rune(v & 0xff)}))
 }
 
-// metadata reads onMetaData: which tracks to wait for, and the frame rate.
-func (d *demuxer) metadata(p amf0.Data) error {
-	if len(p) > 0 && p[0] == "@setDataFrame" {
-		p = p[1:]
+// begin makes the pictures those of a codec; what was before it is forgotten
+// if it was another one.
+func (d *demuxer) begin(codec media.Codec) {
+	if d.pictures == nil || d.codec != codec {
+		d.pictures, d.codec = ingest.NewPictures(codec, d.frameRate), codec
 	}
-	if len(p) < 2 || p[0] != "onMetaData" || d.announced {
+}
+
+// sound finds the audio track of a number, making it if there is room.
+func (d *demuxer) sound(id uint8) *sound {
+	at, found := slices.BinarySearchFunc(d.sounds, id, func(s *sound, id uint8) int { return int(s.id) - int(id) })
+	if found {
+		return d.sounds[at]
+	}
+	if len(d.sounds) == media.MaxAudioTracks {
 		return nil
 	}
-	var o amf0.Object
-	switch v := p[1].(type) {
-	case amf0.Object:
-		o = v
-	case amf0.ECMAArray:
-		o = amf0.Object(v)
-	default:
+	s := &sound{id: id}
+	d.sounds = slices.Insert(d.sounds, at, s)
+	return s
+}
+
+// videoTrack is the track of the pictures, nil if it is not known.
+func (d *demuxer) videoTrack() *media.Track {
+	if d.pictures == nil {
 		return nil
 	}
-	number := func(key string) float64 {
-		v, _ := o.Get(key)
-		f, _ := v.(float64)
-		return f
-	}
-	video, audio := number("videocodecid"), number("audiocodecid")
-	if video != 0 && video != message.CodecH264 && video != float64(message.FourCCAVC) {
-		return notSupported("video codec %v", video)
-	}
-	if audio != 0 && audio != message.CodecMPEG4Audio && audio != float64(message.FourCCMP4A) {
-		return notSupported("audio codec %v", audio)
-	}
-	d.described = video != 0 || audio != 0
-	d.wantVideo, d.wantAudio = video != 0, audio != 0
-	d.frameRate = number("framerate")
-	return nil
+	return d.pictures.Track()
 }
 
-func (d *demuxer) videoConfig(c *mp4.AVCDecoderConfiguration) error {
-	if c == nil || len(c.SequenceParameterSets) < 1 || len(c.PictureParameterSets) < 1 {
-		return errors.New("H.264 configuration without parameter sets")
+// tracks are those whose configuration is known.
+func (d *demuxer) tracks() (ts []*media.Track) {
+	if t := d.videoTrack(); t != nil {
+		ts = append(ts, t)
 	}
-	if c.LengthSizeMinusOne != 3 {
-		return notSupported("H.264 with NAL unit lengths of %d bytes", c.LengthSizeMinusOne+1)
-	}
-	var pps [][]byte
-	for _, p := range c.PictureParameterSets {
-		pps = append(pps, p.NALUnit)
-	}
-	return d.parameterSets(c.SequenceParameterSets[0].NALUnit, pps)
-}
-
-// parameterSets makes the video track of parameter sets, if they are new.
-func (d *demuxer) parameterSets(sps []byte, pps [][]byte) error {
-	t, err := media.NewH264(sps, pps[0], d.frameRate, pps[1:]...)
-	if err != nil {
-		return notSupported("%v", err)
-	}
-	return d.setTrack(&d.video, t)
-}
-
-func (d *demuxer) audioConfig(c *mpeg4audio.AudioSpecificConfig) error {
-	if c == nil {
-		return nil
-	}
-	b, err := c.Marshal()
-	if err != nil {
-		return fmt.Errorf("write AAC configuration: %w", err)
-	}
-	t, err := media.NewAAC(b)
-	if err != nil {
-		return notSupported("%v", err)
-	}
-	return d.setTrack(&d.audio, t)
-}
-
-// setTrack takes a track's configuration; encoders may repeat it.
-func (d *demuxer) setTrack(place **media.Track, t *media.Track) error {
-	if *place != nil && (*place).SameConfig(t) {
-		return nil
-	}
-	*place = t
-	if d.announced {
-		return d.sink.SetTracks(d.tracks())
-	}
-	return nil
-}
-
-func (d *demuxer) tracks() []*media.Track {
-	var ts []*media.Track
-	for _, t := range []*media.Track{d.video, d.audio} {
-		if t != nil {
-			ts = append(ts, t)
+	for _, s := range d.sounds {
+		if s.track != nil {
+			ts = append(ts, s.track)
 		}
 	}
 	return ts
 }
 
+// renew tells the sink of tracks that changed while on air.
+func (d *demuxer) renew() error {
+	if !d.announced() {
+		return nil
+	}
+	ts := d.tracks()
+	if slices.Equal(ts, d.current) {
+		return nil
+	}
+	d.current = ts
+	d.timeline.Retain(ts)
+	return d.sink.SetTracks(ts)
+}
+
+// video takes an access unit of the pictures.
+func (d *demuxer) video(codec media.Codec, dts, delay time.Duration, b []byte) error {
+	d.begin(codec) // a configuration may come in band
+	at, before := d.videoClock.unwrap(dts), d.pictures.Track()
+	payload, key, err := d.pictures.Whole(b)
+	if err != nil {
+		return err
+	}
+	if t := d.pictures.Track(); t != before {
+		if err := d.renew(); err != nil {
+			return err
+		}
+	}
+	return d.frame(frame{d.pictures.Track(), at, delay, key, payload})
+}
+
+// audio takes a frame of sound.
+func (d *demuxer) audio(id uint8, codec media.Codec, dts time.Duration, b []byte) error {
+	s := d.sound(id)
+	if s == nil {
+		return nil
+	}
+	if s.track == nil || s.track.Codec != codec {
+		return d.frame(frame{time: s.clock.unwrap(dts)}) // no configuration yet, but time passes
+	}
+	return d.frame(frame{s.track, s.clock.unwrap(dts), 0, true, b})
+}
+
 // frame passes an access unit on, or holds it until the tracks are known.
 func (d *demuxer) frame(f frame) error {
-	if d.announced {
+	if d.announced() {
 		return d.pass(f)
 	}
 	d.held = append(d.held, f)
@@ -259,13 +307,14 @@ func (d *demuxer) frame(f frame) error {
 	if !d.complete() {
 		return nil
 	}
-	if len(d.tracks()) == 0 {
-		return notSupported("no decoder configuration in the first %v", analyze)
+	ts := d.tracks()
+	if len(ts) == 0 {
+		return ingest.Unsupported("no decoder configuration in the first %v", analyze)
 	}
-	if err := d.sink.SetTracks(d.tracks()); err != nil {
+	if err := d.sink.SetTracks(ts); err != nil {
 		return err
 	}
-	d.announced = true
+	d.current = ts
 	held := d.held
 	d.held = nil
 	for _, h := range held {
@@ -278,84 +327,31 @@ func (d *demuxer) frame(f frame) error {
 
 // complete reports whether all tracks that will come are known.
 func (d *demuxer) complete() bool {
+	audio := 0
+	for _, s := range d.sounds {
+		if s.track != nil {
+			audio++
+		}
+	}
+	video := d.videoTrack() != nil
 	switch {
-	case d.video != nil && d.audio != nil:
+	case video && audio > 0 && audio >= d.wantAudio:
 		return true
-	case d.described && (d.video != nil || !d.wantVideo) && (d.audio != nil || !d.wantAudio):
+	case d.described && (video || !d.wantVideo) && audio >= d.wantAudio && video == d.wantVideo:
 		return true
 	}
 	span := d.held[len(d.held)-1].time - d.held[0].time
 	return span >= analyze || len(d.held) >= maxHeld || d.heldBytes >= maxHeldBytes
 }
 
-// pass hands one access unit of a known track to the sink.
+// pass hands one access unit to the sink.
 func (d *demuxer) pass(f frame) error {
-	t, key := d.audio, true
-	if f.kind == media.Video {
-		t = d.video
-	}
-	if t == nil {
+	if len(f.payload) == 0 || !slices.Contains(d.current, f.track) {
 		return nil
 	}
-	if f.kind == media.Video {
-		var err error
-		if f.payload, key, err = d.picture(f.payload); err != nil || len(f.payload) == 0 {
-			return err
-		}
-		t = d.video
-	}
-	if len(f.payload) == 0 {
-		return nil
-	}
-	dts, pts, jump, ok := d.timeline.Place(t, f.time, f.delay)
+	dts, pts, jump, ok := d.timeline.Place(f.track, f.time, f.delay)
 	if !ok {
 		return nil
 	}
-	return d.sink.Write(ingest.Sample{Track: t, DTS: dts, PTS: pts, Key: key, Jump: jump, Payload: f.payload})
-}
-
-// picture cleans an H.264 access unit: parameter sets and delimiters sent in
-// band go out of it, and into the track if they are new.
-func (d *demuxer) picture(b []byte) (payload []byte, key bool, err error) {
-	if err := media.CheckAVCC(b); err != nil {
-		return nil, false, err
-	}
-	clean := true
-	var sps []byte
-	var pps [][]byte
-	for nal := range media.NALs(b) {
-		switch media.NALType(nal) {
-		case media.NALIDR:
-			key = true
-		case media.NALSPS:
-			sps, clean = nal, false
-		case media.NALPPS:
-			pps, clean = append(pps, nal), false
-		case media.NALDelimiter, 0:
-			clean = false
-		}
-	}
-	if key && sps != nil && pps != nil {
-		if err := d.parameterSets(sps, pps); err != nil {
-			return nil, false, err
-		}
-	}
-	extra := d.video.ExtraPPS
-	if clean && (!key || len(extra) == 0) {
-		return b, key, nil
-	}
-	out := make([]byte, 0, len(b))
-	if key {
-		for _, p := range extra {
-			out = media.AppendNAL(out, p)
-		}
-	}
-	for nal := range media.NALs(b) {
-		switch media.NALType(nal) {
-		case media.NALSPS, media.NALPPS, media.NALDelimiter, 0:
-		default:
-			out = media.AppendNAL(out, nal)
-		}
-	}
-	return out, key, nil
+	return d.sink.Write(ingest.Sample{Track: f.track, DTS: dts, PTS: pts, Key: f.key, Jump: jump, Payload: f.payload})
 }

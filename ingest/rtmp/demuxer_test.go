@@ -11,6 +11,7 @@ import (
 	"github.com/bluenviron/gortmplib/pkg/amf0"
 	"github.com/bluenviron/gortmplib/pkg/message"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/opus"
 
 	"roomcast/ingest"
 	"roomcast/media"
@@ -135,13 +136,14 @@ func TestTracksAreAnnouncedAsSoonAsTheyAreKnown(t *testing.T) {
 
 func TestOtherCodecsAreRefused(t *testing.T) {
 	for name, m := range map[string]message.Message{
-		"H.265 in classic RTMP":    &message.Video{Codec: message.CodecH265, Type: message.VideoTypeConfig},
-		"H.265 in enhanced RTMP":   &message.VideoExSequenceStart{FourCC: message.FourCCHEVC},
-		"AV1":                      &message.VideoExFramesX{FourCC: message.FourCCAV1},
-		"VP9":                      &message.VideoExCodedFrames{FourCC: message.FourCCVP9},
 		"MP3":                      &message.Audio{Codec: message.CodecMPEG1Audio},
-		"Opus":                     &message.AudioExSequenceStart{FourCC: message.FourCCOpus},
-		"Opus frames":              &message.AudioExCodedFrames{FourCC: message.FourCCOpus},
+		"MP3 in enhanced RTMP":     &message.AudioExSequenceStart{FourCC: message.FourCCMP3},
+		"AC-3 frames":              &message.AudioExCodedFrames{FourCC: message.FourCCAC3},
+		"Opus for six ears":        &message.AudioExSequenceStart{FourCC: message.FourCCOpus, OpusConfig: &opus.IDHeader{ChannelCount: 6, ChannelMappingFamily: 1}},
+		"a FourCC in letters":      metadata("vp6f", nil),
+		"a FourCC as a number":     metadata(7.0, float64(message.FourCCFLAC)),
+		"H.265 with short lengths": &message.VideoExSequenceStart{FourCC: message.FourCCHEVC, HEVCConfig: &mp4.HvcC{LengthSizeMinusOne: 1}},
+		"half an AV1 header":       &message.VideoExSequenceStart{FourCC: message.FourCCAV1, AV1Config: &mp4.Av1C{ConfigOBUs: []byte{0x0a, 1, 0}}},
 		"VP6, in the metadata":     metadata(4.0, nil),
 		"Speex, in the metadata":   metadata(7.0, 11.0),
 		"lengths of two bytes":     videoConfig(&mp4.AVCDecoderConfiguration{LengthSizeMinusOne: 1, SequenceParameterSets: []mp4.AVCParameterSet{{NALUnit: sps}}, PictureParameterSets: []mp4.AVCParameterSet{{NALUnit: pps}}}),

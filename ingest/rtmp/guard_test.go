@@ -69,6 +69,19 @@ func FuzzGuard(f *testing.F) {
 	f.Add(join(header0(6, 200, typeVideo), make([]byte, 128), []byte{0xc6}, make([]byte, 72)), true)
 	f.Add(join([]byte{6, 0xff, 0xff, 0xff, 0, 0, 5, 9, 0, 0, 0, 1, 1, 0, 0, 0}, make([]byte, 5), []byte{0x46, 0, 0, 1, 0, 0, 3, 8, 1, 2, 3}), true)
 	f.Add(join(header0(3, 50, 20), []byte("\x02\x00\x07connect\x00\x3f\xf0\x00\x00\x00\x00\x00\x00\x03\x00\x00\x09"), make([]byte, 30)), false)
+	for _, body := range [][]byte{
+		append([]byte("\x80hvc1"), unhex("01016000000090000000000000f000fcfdf8f800000f00")...),
+		append([]byte("\x80av01"), unhex("81000c000a0b000000043cfeccdaf90040")...),
+		append([]byte("\x83vp09"), unhex("824983420013f00b3606")...),
+		append([]byte("\x90Opus"), []byte("OpusHead\x01\x02\x38\x01\x80\xbb\x00\x00\x00\x00\x00")...),
+		[]byte("\x96\x01mp4a\x01\x21\x10"),
+	} {
+		kind := byte(typeVideo)
+		if body[0]&0xf0 == 0x90 {
+			kind = typeAudio
+		}
+		f.Add(join(header0(6, uint32(len(body)), kind), body), true)
+	}
 	f.Fuzz(func(t *testing.T, sent []byte, admitted bool) {
 		g := newGuard(bytes.NewReader(append(bytes.Clone(greeting), sent...)))
 		g.admitted.Store(admitted)

@@ -263,6 +263,30 @@ func TestRefusalsAreToldInRTMPsWords(t *testing.T) {
 	}
 }
 
+func TestWrongKeysAtTenASecondKeepNoRightOneOut(t *testing.T) {
+	g, s := serve(t, Options{})
+	if _, err := client(t, s, "/live#"+key, true, nil); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for range 25 {
+		if _, err := client(t, s, "/live#canary-guess", true, nil); err == nil {
+			t.Fatal("a wrong key was let in")
+		}
+		<-tick.C
+	}
+	if log := g.log(); !strings.Contains(log, "code=not_found") || !strings.Contains(log, "code=too_many_attempts") {
+		t.Errorf("log %s", log)
+	}
+	if g.do(func() bool { return len(g.sinks) != 1 || g.sinks[0].closed }) {
+		t.Error("guesses reached the hub, or sent the publisher on air away")
+	}
+	if _, err := client(t, s, "/live#"+key, true, nil); err != nil {
+		t.Errorf("the right key from the same address: %v", err)
+	}
+}
+
 func TestHostileConnectionsAreDropped(t *testing.T) {
 	o := Options{GreetingTimeout: 300 * time.Millisecond, IdleTimeout: 300 * time.Millisecond}
 	tests := map[string]func(nc net.Conn){
