@@ -60,6 +60,9 @@ func (c *Config) listeners() []listener {
 		{"webrtc.address", "tcp", c.WebRTC.Address},
 		{"metrics.address", "tcp", c.Metrics.Address},
 	}
+	if c.RTSP.Address.On() && c.RTSP.UDPAddress.On() {
+		all = append(all, listener{"rtsp.udp_address", "udp", c.RTSP.UDPAddress}, listener{"rtsp.udp_address", "udp", c.RTSP.UDPAddress.next()})
+	}
 	if c.TLS.On() {
 		all = append(all, listener{"rtmps.address", "tcp", c.RTMPS.Address})
 	}
@@ -79,6 +82,9 @@ func (l *loader) checkListeners() {
 	on := l.config.listeners()
 	if len(on) == 0 {
 		l.between("http.address", "is off, and so is every other listener", "leave at least one on")
+	}
+	if port := l.config.RTSP.UDPAddress.Port(); port%2 != 0 {
+		l.between("rtsp.udp_address", fmt.Sprintf("has the odd port %d", port), "give an even one; the next is taken too")
 	}
 	for i, a := range on {
 		for _, b := range on[:i] {

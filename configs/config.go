@@ -11,7 +11,7 @@ import (
 // Off is the address that turns a listener off.
 const Off = "off"
 
-// Auto is the HTTP address that follows from the TLS settings.
+// Auto is an address that follows from other settings.
 const Auto = "auto"
 
 // Config is everything an operator can set. Each field with a key tag is one
@@ -53,7 +53,8 @@ type RTMPS struct {
 
 // RTSP is the listener of RTSP publishers and players.
 type RTSP struct {
-	Address Address `key:"address" doc:"TCP address for RTSP."`
+	Address    Address `key:"address" doc:"TCP address for RTSP."`
+	UDPAddress Address `key:"udp_address" doc:"UDP address for the media of RTSP, an even port: RTP on it, RTCP on the next; auto is the pair after rtsp.address; off leaves media over TCP."`
 }
 
 // SRT is the listener of SRT publishers and players.
@@ -115,7 +116,7 @@ func Default() Config {
 	return c
 }
 
-// defaults has HTTP.Address still as Auto.
+// defaults has some addresses still as Auto.
 func defaults() Config {
 	return Config{
 		DataDir:  "./data",
@@ -123,7 +124,7 @@ func defaults() Config {
 		HTTP:     HTTP{Address: Auto},
 		RTMP:     RTMP{Address: ":1935"},
 		RTMPS:    RTMPS{Address: ":1936"},
-		RTSP:     RTSP{Address: ":8554"},
+		RTSP:     RTSP{Address: ":8554", UDPAddress: Auto},
 		SRT:      SRT{Address: ":8890"},
 		WebRTC:   WebRTC{Address: ":8190"},
 		Metrics:  Metrics{Address: "127.0.0.1:9190"},
@@ -141,6 +142,33 @@ func (c *Config) resolve() {
 			c.HTTP.Address = ":443"
 		}
 	}
+	if c.RTSP.UDPAddress == Auto {
+		c.RTSP.UDPAddress = c.RTSP.mediaAddress()
+	}
+}
+
+// mediaAddress is the first pair of ports, the lower one even, after that of
+// RTSP itself.
+func (r RTSP) mediaAddress() Address {
+	if !r.Address.On() {
+		return Off
+	}
+	port := r.Address.Port()
+	if port > 0 {
+		port += 1 + (port+1)%2
+	}
+	if port >= 1<<16 {
+		return Off
+	}
+	return Address(net.JoinHostPort(r.Address.Host(), strconv.Itoa(port)))
+}
+
+// next is the address with the port after it.
+func (a Address) next() Address {
+	if a.Port() == 0 {
+		return a
+	}
+	return Address(net.JoinHostPort(a.Host(), strconv.Itoa(a.Port()+1)))
 }
 
 // Address is where a listener listens: host:port, :port for every interface,

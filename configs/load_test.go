@@ -117,7 +117,8 @@ log:
 	want := Default()
 	want.PublicURL = "https://file.example.com"
 	want.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
-	want.HTTP.Address, want.RTMP.Address, want.RTSP.Address, want.SRT.Address = ":1", "127.0.0.1:3", Off, ":5"
+	want.HTTP.Address, want.RTMP.Address, want.SRT.Address = ":1", "127.0.0.1:3", ":5"
+	want.RTSP = RTSP{Address: Off, UDPAddress: Off}
 	want.Limits.MaxParticipants = new(int64)
 	*want.Limits.MaxParticipants = 50
 	want.AdminKey = secret.New("0123456789abcdef")
@@ -192,6 +193,8 @@ func TestFaultsNameTheKeyTheSourceAndWhatWouldBeRight(t *testing.T) {
 		"a listener on WebRTC's TCP":    {env: []string{"ROOMCAST_HTTP_ADDRESS=127.0.0.1:8190"}, want: []string{"webrtc.address: takes TCP port 8190, as http.address does"}},
 		"SRT on WebRTC's UDP":           {env: []string{"ROOMCAST_SRT_ADDRESS=:8190"}, want: []string{"webrtc.address: takes UDP port 8190, as srt.address does"}},
 		"localhost and its address":     {env: []string{"ROOMCAST_HTTP_ADDRESS=localhost:7", "ROOMCAST_RTMP_ADDRESS=127.0.0.1:7"}, want: []string{"rtmp.address (ROOMCAST_RTMP_ADDRESS): takes TCP port 7"}},
+		"an odd port for media":         {env: []string{"ROOMCAST_RTSP_UDP_ADDRESS=:8001"}, want: []string{"rtsp.udp_address (ROOMCAST_RTSP_UDP_ADDRESS): has the odd port 8001; give an even one"}},
+		"SRT on the RTCP port":          {env: []string{"ROOMCAST_SRT_ADDRESS=:8557"}, want: []string{"rtsp.udp_address: takes UDP port 8557, as srt.address does"}},
 		"every listener off":            {file: "http: {address: off}\nrtmp: {address: off}\nrtsp: {address: off}\nsrt: {address: off}\nwebrtc: {address: off}\nmetrics: {address: off}", want: []string{"http.address (roomcast.yaml line 1): is off, and so is every other listener"}},
 		"no data directory":             {file: "data_dir: ''", want: []string{"data_dir (roomcast.yaml line 1): is empty"}},
 		"faults of all sources at once": {file: "log: {level: loud}", env: []string{"ROOMCAST_X=1", "ROOMCAST_RTMP_ADDRESS=x", "ROOMCAST_TLS_CERT_FILE=c"}, want: []string{"log.level", "rtmp.address", "ROOMCAST_X", "tls.key_file"}},
@@ -334,7 +337,7 @@ func FuzzLoad(f *testing.F) {
 		l := &loader{config: defaults(), keys: Keys(), sources: map[string]string{}}
 		l.file("fuzz.yaml", body)
 		for _, k := range l.keys {
-			if slices.Contains([]string{"http.address", "webrtc.public_ips", "tls.domains", "limits.max_height"}, k.Path) {
+			if slices.Contains([]string{"http.address", "rtsp.udp_address", "webrtc.public_ips", "tls.domains", "limits.max_height"}, k.Path) {
 				l.set(k, k.Env, k.split(value))
 			}
 		}

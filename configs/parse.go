@@ -48,7 +48,7 @@ func (k Key) setOne(field reflect.Value, value string) error {
 		}
 		*p = secret.New(value)
 	case *Address:
-		if err := checkAddress(value, k.Path == "http.address"); err != nil {
+		if err := checkAddress(value, k.Path == "http.address" || k.Path == "rtsp.udp_address"); err != nil {
 			return err
 		}
 		*p = Address(value)

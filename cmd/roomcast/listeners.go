@@ -13,6 +13,8 @@ import (
 	"roomcast/configs"
 	"roomcast/ingest"
 	"roomcast/ingest/rtmp"
+	"roomcast/ingest/rtsp"
+	"roomcast/live"
 	"roomcast/rtcport"
 	"roomcast/web/api"
 	"roomcast/web/tlscert"
@@ -60,7 +62,7 @@ func servePlain(ctx context.Context, l net.Listener, h http.Handler, log *slog.L
 }
 
 // publishers opens the doors for encoders.
-func publishers(ctx context.Context, config configs.Config, source *tlscert.Source, inside *parts, gate *ingest.Gate, log *slog.Logger) (api.Listeners, error) {
+func publishers(ctx context.Context, config configs.Config, source *tlscert.Source, inside *parts, gate *ingest.Gate, hub *live.Hub, log *slog.Logger) (api.Listeners, error) {
 	var open api.Listeners
 	begin := func(o rtmp.Options, port *int) error {
 		o.Gate, o.Log = gate, log
@@ -83,6 +85,20 @@ func publishers(ctx context.Context, config configs.Config, source *tlscert.Sour
 		if err := begin(rtmp.Options{Address: config.RTMPS.Address.String(), TLS: source.Config()}, &open.RTMPSPort); err != nil {
 			return open, err
 		}
+	}
+	if config.RTSP.Address.On() {
+		o := rtsp.Options{Address: config.RTSP.Address.String(), Gate: gate, Warnings: hub, Log: log}
+		if config.RTSP.UDPAddress.On() {
+			o.UDPAddress = config.RTSP.UDPAddress.String()
+		}
+		server := rtsp.NewServer(o)
+		if err := server.Listen(ctx); err != nil {
+			return open, err
+		}
+		if a, ok := server.Addr().(*net.TCPAddr); ok {
+			open.RTSPPort = a.Port
+		}
+		inside.start("speak RTSP", server.Run)
 	}
 	return open, nil
 }

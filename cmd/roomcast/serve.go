@@ -78,7 +78,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	inside := newParts(context.WithoutCancel(ctx)) // ends after the HTTP door has closed
 	defer func() { failure = errors.Join(failure, inside.end()) }()
 	gate := ingest.NewGate(ingest.GateOptions{Door: door, Hub: hub, Log: log})
-	listeners, err := publishers(ctx, config, certificates, inside, gate, log)
+	listeners, err := publishers(ctx, config, certificates, inside, gate, hub, log)
 	if err != nil {
 		return err
 	}

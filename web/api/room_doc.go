@@ -64,12 +64,18 @@ type RoomSecrets struct {
 // IngestURLs are the addresses an encoder publishes to.
 type IngestURLs struct {
 	RTMP *RTMPIngest `json:"rtmp,omitempty"`
+	RTSP *RTSPIngest `json:"rtsp,omitempty"`
 }
 
 // RTMPIngest is an address as encoders ask for it: server and stream key.
 type RTMPIngest struct {
 	URL       string `json:"url" example:"rtmp://live.example.com/live"`
 	StreamKey string `json:"stream_key"`
+}
+
+// RTSPIngest is the whole address, stream key included.
+type RTSPIngest struct {
+	URL string `json:"url" example:"rtsp://live.example.com:8554/live/..."`
 }
 
 // newRoom renders a view for a caller who asked by base.

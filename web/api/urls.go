@@ -15,6 +15,7 @@ import (
 type Listeners struct {
 	RTMPPort  int
 	RTMPSPort int
+	RTSPPort  int
 }
 
 // baseURL is what the URLs in one answer begin with: PUBLIC_URL, or the request's own scheme and host.
@@ -84,6 +85,9 @@ func (s *Service) ingestURLs(view rooms.View, base baseURL) *IngestURLs {
 		urls.RTMP = &RTMPIngest{URL: "rtmps://" + base.withPort(on.RTMPSPort, 0) + "/live", StreamKey: view.StreamKey.Reveal()}
 	case on.RTMPPort != 0:
 		urls.RTMP = &RTMPIngest{URL: "rtmp://" + base.withPort(on.RTMPPort, rtmpOwnPort) + "/live", StreamKey: view.StreamKey.Reveal()}
+	}
+	if on.RTSPPort != 0 {
+		urls.RTSP = &RTSPIngest{URL: "rtsp://" + base.withPort(on.RTSPPort, 0) + "/live/" + view.StreamKey.Reveal()}
 	}
 	return urls
 }
