@@ -85,6 +85,7 @@ check: lint test-app ## the quick loop: lint and unit tests
 .PHONY: test-long
 test-long: build need-gcc need-ffmpeg need-chromium $(E2E)/node_modules/.installed ## the checks that take longer, and each fuzz test for a while
 	@$(GO_TEST) -tags long -timeout 80m ./...
+	@cd $(E2E) && $(NPM) run --silent long
 	@scripts/fuzz.sh $(or $(FUZZTIME),30s)
 
 .PHONY: bench
