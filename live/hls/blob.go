@@ -15,6 +15,8 @@ type Blob struct {
 	MaxAge time.Duration
 	// Gzip is Body compressed, or nil when there is no such form.
 	Gzip []byte
+	// ETag is the header's value, with its quotes, as headers hold it; nil for none.
+	ETag []string
 }
 
 // Query is the delivery directives of a playlist request (rfc8216bis, 6.2.5).

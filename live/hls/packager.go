@@ -25,6 +25,9 @@ type Options struct {
 	LowLatency bool
 	// MaxBytes bounds the media kept [256 MiB]; over it the window gets shorter.
 	MaxBytes int
+	// Archive, unless nil, gets every finished segment. It is called under the
+	// packager's lock and must not block.
+	Archive func(Completed)
 }
 
 // segment is one media segment, complete or being written.
@@ -341,6 +344,7 @@ func (p *Packager) finishSegment() {
 	p.segments = append(p.segments, s)
 	p.rates.add(s)
 	p.settle()
+	p.archive(s)
 	p.trim()
 	p.publish()
 }
@@ -388,10 +392,12 @@ func (p *Packager) Tick(now time.Time) {
 
 func (p *Packager) addGap() {
 	n := len(p.segments)
-	p.segments = append(p.segments, &segment{
+	s := &segment{
 		number: p.number, name: newName(".m4s"), start: p.gapEnd, duration: silence,
 		discontinuity: n > 0 && !p.segments[n-1].gap, gap: true, init: p.init,
-	})
+	}
+	p.segments = append(p.segments, s)
+	p.archive(s)
 	p.number++
 	p.gapEnd += silence
 	p.trim()

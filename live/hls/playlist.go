@@ -272,6 +272,12 @@ func (p *Packager) Object(name string) (Blob, error) {
 	return b, nil
 }
 
+// Announced reports whether name is the part that is to come next.
+func (p *Packager) Announced(name string) bool {
+	v := p.view.Load()
+	return v != nil && v.hint == name && name != ""
+}
+
 // Await is Object, but for the part that is announced as the next it waits
 // until it is there (rfc8216bis, 6.2.6), at most three target durations.
 func (p *Packager) Await(ctx context.Context, name string) (Blob, error) {
