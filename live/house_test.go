@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -40,6 +41,7 @@ type house struct {
 	logs     *lockedBuffer
 	settings rooms.Settings
 	runs     *fakeRuns
+	data     string // the data directory
 }
 
 type lockedBuffer struct {
@@ -100,17 +102,28 @@ func (h *house) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var err error
 	switch rest := strings.TrimPrefix(req.URL.Path, "/hls/room/"); {
 	case strings.HasPrefix(rest, "o/"):
-		b, err = h.hub.AwaitObject(req.Context(), "room", strings.TrimPrefix(rest, "o/"))
+		name := strings.TrimPrefix(rest, "o/")
+		if b, err = h.hub.AwaitObject(req.Context(), "room", name); err == nil {
+			break
+		}
+		var f *os.File
+		if f, err = h.hub.File("room", name); err == nil {
+			defer func() { _ = f.Close() }()
+			http.ServeContent(w, req, "", time.Time{}, f)
+			return
+		}
+	case rest == "ticket/dvr.m3u8":
+		b, err = h.hub.Rewind(req.Context(), "room", "p1")
 	case rest == "ticket/index.m3u8":
 		b, err = h.hub.Multivariant(req.Context(), "room", "p1")
 	default:
-		q := hls.Query{}
+		q := hls.Query{Skip: req.URL.Query().Has("_HLS_skip")}
 		if v := req.URL.Query().Get("_HLS_msn"); v != "" {
 			q.MSN, _ = strconv.Atoi(v)
 			q.Part, err = strconv.Atoi(req.URL.Query().Get("_HLS_part"))
 			q.WholeSegment = err != nil
 		}
-		b, err = h.hub.Playlist(req.Context(), "room", rest[strings.LastIndex(rest, "/")+1:], q)
+		b, err = h.hub.Playlist(req.Context(), "room", strings.TrimSuffix(rest[strings.LastIndex(rest, "/")+1:], ".m3u8"), q)
 	}
 	switch rooms.CodeOf(err) {
 	case "":
@@ -125,16 +138,22 @@ func (h *house) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 func newHouse(t *testing.T, change func(*rooms.Settings)) *house {
 	t.Helper()
+	return newHouseIn(t, t.TempDir(), change)
+}
+
+// newHouseIn is newHouse over a data directory.
+func newHouseIn(t *testing.T, data string, change func(*rooms.Settings)) *house {
+	t.Helper()
 	if _, err := exec.LookPath("ffmpeg"); err != nil {
 		t.Fatal("ffmpeg is needed: apt-get install ffmpeg")
 	}
-	h := &house{t: t, logs: &lockedBuffer{}, runs: &fakeRuns{}}
+	h := &house{t: t, logs: &lockedBuffer{}, runs: &fakeRuns{}, data: data}
 	h.settings.Features.ReconnectWindowSeconds = 60
 	if change != nil {
 		change(&h.settings)
 	}
 	log := slog.New(slog.NewTextHandler(h.logs, nil))
-	h.hub = live.NewHub(live.Options{Runs: h.runs, Log: log})
+	h.hub = live.NewHub(live.Options{Runs: h.runs, DataDir: h.data, Log: log})
 	server := rtmp.NewServer(rtmp.Options{Address: "127.0.0.1:0", Gate: ingest.NewGate(ingest.GateOptions{Door: h, Hub: h.hub, Log: log}), Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := server.Listen(ctx); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"roomcast/ingest"
+	"roomcast/live/dvr"
 	"roomcast/live/hls"
 	"roomcast/media"
 	"roomcast/rooms"
@@ -83,6 +84,8 @@ type Hub struct {
 	watchers []*watcher
 	dirty    map[string]struct{}
 	wake     chan struct{}
+
+	leftovers []string // rewind windows of an earlier process
 }
 
 type watcher struct{ fn func(string, State) }
@@ -97,16 +100,24 @@ func NewHub(o Options) *Hub {
 	if o.Viewers == nil {
 		o.Viewers = func(string) int { return 0 }
 	}
-	return &Hub{
+	h := &Hub{
 		o: o, rooms: make(map[string]*room), holds: make(map[string]time.Time),
 		dirty: make(map[string]struct{}), wake: make(chan struct{}, 1),
 	}
+	if o.DataDir != "" {
+		var err error
+		if h.leftovers, err = dvr.Leftovers(o.DataDir); err != nil {
+			o.Log.Error("old rewind windows stay", "error", err)
+		}
+	}
+	return h
 }
 
 // Run tells the watchers of changes until ctx ends; then it sends every
 // publisher away and waits for the packagers. Runs of rooms go on: a restart
 // ends none.
 func (h *Hub) Run(ctx context.Context) error {
+	h.shows.Go(func() { dvr.Clean(ctx, h.leftovers, h.o.Log) })
 	for {
 		select {
 		case <-h.wake:
@@ -345,8 +356,12 @@ func (h *Hub) Multivariant(_ context.Context, roomID, player string) (hls.Blob, 
 	return p.Multivariant(player)
 }
 
-// Playlist is a media playlist; it may wait for what q asks for.
+// Playlist is a media playlist; it may wait for what q asks for. Those of the
+// rewind window, which Rewind names, never wait.
 func (h *Hub) Playlist(ctx context.Context, roomID, name string, q hls.Query) (hls.Blob, error) {
+	if b, is, err := h.rewound(roomID, name, q); is {
+		return b, err
+	}
 	p, err := h.show(roomID)
 	if err != nil {
 		return hls.Blob{}, err

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"roomcast/live/dvr"
 	"roomcast/live/hls"
 	"roomcast/media"
 	"roomcast/rooms"
@@ -21,6 +22,8 @@ type room struct {
 	id  string
 	// packager is of the current show, or the one that just ended.
 	packager atomic.Pointer[hls.Packager]
+	// archive is its rewind window, nil without.
+	archive atomic.Pointer[dvr.Archive]
 
 	// runs holds one token for who begins or finishes the run, while that is
 	// stored. It is taken before every lock.
@@ -225,6 +228,7 @@ func (r *room) restOver() {
 	}
 	r.rest = nil
 	r.packager.Store(nil)
+	r.swapArchive(nil)
 	r.apply(rested)
 	r.mu.Unlock()
 	r.hub.forget(r)
@@ -269,10 +273,15 @@ func (r *room) openShow() {
 	now := time.Now()
 	r.startedAt = now
 	r.bytesIn = 0
-	p := hls.New(hls.Options{
+	options := hls.Options{
 		BasePath: r.hub.o.HLSPath + r.id + "/o/", Epoch: r.epoch,
 		LowLatency: r.settings.Features.LowLatency,
-	})
+	}
+	archive := r.openArchive(now)
+	if archive != nil {
+		options.Archive = archive.Add
+	}
+	p := hls.New(options)
 	r.packager.Store(p)
 	reader := r.stream.NewReader(context.Background(), media.ReaderLimits{})
 	following, over := context.WithCancel(context.Background())
@@ -289,6 +298,9 @@ func (r *room) openShow() {
 		cancel()
 		ticking.Wait()
 		p.End()
+		if archive != nil {
+			archive.End()
+		}
 	})
 }
 
@@ -378,6 +390,7 @@ func (r *room) shutdown(reason error) {
 	r.stopTimer(&r.rest)
 	r.closeShow()
 	r.stream.Close()
+	r.swapArchive(nil)
 	r.mu.Unlock()
 	for _, s := range out {
 		s.publication.Close(reason)

@@ -105,7 +105,7 @@ var featureTable = []feature{
 	},
 
 	flag("waiting_room", meetOnly, false, false, func(f *Features) *bool { return &f.WaitingRoom }),
-	flag("recording", []Type{Meet, Live, Simulcast}, false, false, func(f *Features) *bool { return &f.Recording }),
+	flag("recording", meetOnly, false, false, func(f *Features) *bool { return &f.Recording }),
 	flag("mute_on_join", meetOnly, true, false, func(f *Features) *bool { return &f.MuteOnJoin }),
 	flag("participants_audio", meetOnly, true, true, func(f *Features) *bool { return &f.ParticipantsAudio }),
 	flag("participants_video", meetOnly, true, true, func(f *Features) *bool { return &f.ParticipantsVideo }),
@@ -118,6 +118,7 @@ var featureTable = []feature{
 	},
 	flag("e2ee", meetOnly, false, false, func(f *Features) *bool { return &f.E2EE }),
 
+	flag("recording", broadcasts, false, false, func(f *Features) *bool { return &f.Recording }),
 	flag("preview_before_live", broadcasts, true, false, func(f *Features) *bool { return &f.PreviewBeforeLive }),
 	number("reconnect_window_seconds", broadcasts, true, 60, 600, func(f *Features) *int { return &f.ReconnectWindowSeconds }),
 	{
@@ -131,7 +132,7 @@ var featureTable = []feature{
 	},
 	flag("low_latency", liveOnly, true, true, func(f *Features) *bool { return &f.LowLatency }),
 	flag("webrtc_playback", liveOnly, false, true, func(f *Features) *bool { return &f.WebRTCPlayback }),
-	number("dvr_window_seconds", liveOnly, false, 7200, 43200, func(f *Features) *int { return &f.DVRWindowSeconds }),
+	number("dvr_window_seconds", liveOnly, true, 7200, 43200, func(f *Features) *int { return &f.DVRWindowSeconds }),
 	transcode(liveOnly, Transcode{Mode: "off"}),
 	number("slow_mode_seconds", liveOnly, true, 0, 3600, func(f *Features) *int { return &f.SlowModeSeconds }),
 

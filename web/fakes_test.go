@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +57,7 @@ type media struct {
 	player  string
 	err     error
 	objects map[string]hls.Blob
+	files   string // where File looks
 }
 
 func (m *media) Multivariant(_ context.Context, _, player string) (hls.Blob, error) {
@@ -83,6 +86,22 @@ func (m *media) AwaitObject(_ context.Context, roomID, name string) (hls.Blob, e
 		name = "abc.m4s"
 	}
 	return m.Object(roomID, name)
+}
+
+// Rewind has a playlist of its own.
+func (m *media) Rewind(_ context.Context, _, player string) (hls.Blob, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return hls.Blob{Body: []byte("#EXTM3U\n" + player + "/dvr-live.m3u8\n"), ContentType: "application/vnd.apple.mpegurl"}, m.err
+}
+
+// File has the files of a directory.
+func (m *media) File(_, name string) (*os.File, error) {
+	f, err := os.Open(filepath.Join(m.files, name))
+	if m.files == "" || err != nil {
+		return nil, &rooms.Error{Code: rooms.CodeNotFound, Detail: "no such object"}
+	}
+	return f, nil
 }
 
 // tickets takes one ticket.

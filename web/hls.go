@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,10 @@ type HLS interface {
 	Object(roomID, name string) (hls.Blob, error)
 	// AwaitObject is Object, but waits, for a bounded time, for a part that a playlist announced.
 	AwaitObject(ctx context.Context, roomID, name string) (hls.Blob, error)
+	// Rewind gives the multivariant playlist of the rewind window for one player.
+	Rewind(ctx context.Context, roomID, player string) (hls.Blob, error)
+	// File opens a segment or init segment of the rewind window.
+	File(roomID, name string) (*os.File, error)
 }
 
 // Tickets is what the media routes need of rooms.Door.
@@ -42,6 +47,7 @@ const (
 	maxObjectName    = 128
 	playlistSuffix   = ".m3u8"
 	multivariantName = "index.m3u8"
+	rewindName       = "dvr.m3u8"
 	objectsElement   = "/o/"
 	hlsPrefix        = "/hls/"
 )
@@ -66,7 +72,12 @@ func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
 		h.announced(w, r)
 		return
 	}
-	if r.PathValue("name") != multivariantName {
+	playlist := h.media.Multivariant
+	switch r.PathValue("name") {
+	case multivariantName:
+	case rewindName:
+		playlist = h.media.Rewind
+	default:
 		h.refuse(w, r, noSuchObject)
 		return
 	}
@@ -75,7 +86,7 @@ func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	blob, err := h.media.Multivariant(r.Context(), room, newPlayer())
+	blob, err := playlist(r.Context(), room, newPlayer())
 	if err != nil {
 		h.refuseMedia(w, r, err)
 		return
@@ -146,6 +157,7 @@ var (
 	noStore           = []string{"no-store"}
 	immutableHour     = []string{"public, max-age=3600, immutable"}
 	typePlaylist      = []string{"application/vnd.apple.mpegurl"}
+	acceptRanges      = []string{"bytes"}
 	typeVideo         = []string{"video/mp4"}
 	typeAudio         = []string{"audio/mp4"}
 	gzipEncoding      = []string{"gzip"}
@@ -175,53 +187,6 @@ func writePlaylist(w http.ResponseWriter, r *http.Request, blob hls.Blob) {
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // The player may have gone; nothing is left to do.
 	}
-}
-
-// announced answers for an object that serveObject did not find: it may be the part that the playlist announced as the
-// next (rfc8216bis section 6.2.6).
-func (h *hlsRoutes) announced(w http.ResponseWriter, r *http.Request) {
-	blob, err := h.media.AwaitObject(r.Context(), r.PathValue("room"), r.PathValue("name"))
-	if err != nil {
-		h.refuse(w, r, noSuchObject)
-		return
-	}
-	h.writeObject(w, r, blob)
-}
-
-// serveObject answers GET /hls/{room}/o/{name} and reports whether it did. What is not found, or is no plain object
-// request, is left to the multiplexer.
-func (h *hlsRoutes) serveObject(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
-	room, name, ok := objectOf(r.URL.Path)
-	if !ok {
-		return false
-	}
-	blob, err := h.media.Object(room, name)
-	if err != nil {
-		return false
-	}
-	h.writeObject(w, r, blob)
-	return true
-}
-
-// writeObject sends a segment, part or init segment.
-func (h *hlsRoutes) writeObject(w http.ResponseWriter, r *http.Request, blob hls.Blob) {
-	header := w.Header()
-	header["Access-Control-Allow-Origin"] = anyOrigin
-	header["Content-Type"] = mediaType(blob.ContentType)
-	header["Cache-Control"] = cacheControl(blob.MaxAge)
-	header["X-Content-Type-Options"] = noSniff
-	header["Cross-Origin-Resource-Policy"] = crossOrigin
-	header["Content-Length"] = h.lengths.of(len(blob.Body))
-	h.meter.objects.Inc()
-	deadline(w, staticDeadline)
-	if r.Method == http.MethodHead {
-		return
-	}
-	n, _ := w.Write(blob.Body) // The player may have gone; nothing is left to do.
-	h.meter.sent.Add(float64(n))
 }
 
 // objectOf splits /hls/{room}/o/{name}.

@@ -61,6 +61,7 @@ type JoinAnswer struct {
 type Endpoints struct {
 	Signaling string `json:"signaling" format:"uri" doc:"The WebSocket"`
 	HLS       string `json:"hls,omitempty" format:"uri" doc:"live: the multivariant playlist"`
+	DVR       string `json:"dvr,omitempty" format:"uri" doc:"live: the multivariant playlist of the rewind window, if the room has one"`
 }
 
 // ICEServer is a STUN or TURN server, as RTCPeerConnection takes it.
@@ -174,7 +175,10 @@ func (v *visit) joined(j rooms.Joined, err error) (reply, error) {
 		answer.Stream = &brief
 	}
 	if j.Grant.RoomType == rooms.Live {
-		answer.Endpoints.HLS = base.hls(j.Grant.RoomID, j.Ticket)
+		answer.Endpoints.HLS = base.playback(j.Grant.RoomID, j.Ticket, "index.m3u8")
+		if j.Room.Settings.Features.DVRWindowSeconds > 0 {
+			answer.Endpoints.DVR = base.playback(j.Grant.RoomID, j.Ticket, "dvr.m3u8")
+		}
 	}
 	return reply{body: answer}, nil
 }

@@ -90,8 +90,13 @@ func TestASessionIsAskedRenewedAndLeft(t *testing.T) {
 	joined := h.join(room.str("participant_token"), `,"name":"Ada"`)
 	endpoints, _ := joined.body["endpoints"].(map[string]any)
 	hls, _ := endpoints["hls"].(string)
-	if endpoints["signaling"] != "ws://example.com/ws" || !strings.HasPrefix(hls, "http://example.com/hls/"+room.str("id")+"/") || !strings.HasSuffix(hls, "/index.m3u8") || len(endpoints) != 2 {
+	if endpoints["signaling"] != "ws://example.com/ws" || !strings.HasPrefix(hls, "http://example.com/hls/"+room.str("id")+"/") || !strings.HasSuffix(hls, "/index.m3u8") ||
+		endpoints["dvr"] != strings.TrimSuffix(hls, "index.m3u8")+"dvr.m3u8" || len(endpoints) != 3 {
 		t.Errorf("endpoints %v", endpoints)
+	}
+	plain := h.room(`{"room_name":"x","room_type":"live","room_features":{"dvr_window_seconds":0}}`)
+	if e, _ := h.join(plain.str("participant_token"), "").body["endpoints"].(map[string]any); e["hls"] == nil || e["dvr"] != nil {
+		t.Errorf("without a rewind window: %v", e)
 	}
 	stream, _ := joined.body["stream"].(map[string]any)
 	if stream["state"] != "waiting" || joined.str("admission") != "admitted" || joined.body["ice_servers"] == nil {

@@ -49,9 +49,9 @@ func (b baseURL) signaling() string {
 	return b.at("ws", "/ws")
 }
 
-// hls is the multivariant playlist for one ticket.
-func (b baseURL) hls(roomID string, ticket secret.Text) string {
-	return b.at(b.scheme, "/hls/"+roomID+"/"+ticket.Reveal()+"/index.m3u8")
+// playback is what stands under one ticket for a room's media.
+func (b baseURL) playback(roomID string, ticket secret.Text, name string) string {
+	return b.at(b.scheme, "/hls/"+roomID+"/"+ticket.Reveal()+"/"+name)
 }
 
 // hostname is the host without its port, in brackets if it is an IPv6 address.

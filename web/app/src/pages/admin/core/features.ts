@@ -46,7 +46,7 @@ export const features: readonly Feature[] = [
   flag("e2ee", ["meet"], false, m.admin_feature_e2ee, { later: true }),
   { name: "video_codec", types: ["meet"], kind: "choice", standard: "vp8", off: "vp8", later: true, choices: ["vp8", "h264", "vp9", "av1"], label: m.admin_feature_codec },
   flag("webrtc_playback", ["live"], true, m.admin_feature_webrtc, { later: true }),
-  { name: "dvr_window_seconds", types: ["live"], kind: "number", standard: 7200, off: 0, max: 43_200, later: true, label: m.admin_feature_dvr },
+  { name: "dvr_window_seconds", types: ["live"], kind: "number", standard: 7200, off: 0, max: 43_200, label: m.admin_feature_dvr },
   { name: "slow_mode_seconds", types: ["live"], kind: "number", standard: 0, off: 0, max: 3600, label: m.admin_feature_slow_mode },
   { name: "offline_image", types: broadcasts, kind: "text", standard: null, off: null, later: true, label: m.admin_feature_offline_image },
   flag("download", ["video"], false, m.admin_feature_download, { later: true }),
