@@ -50,6 +50,9 @@ type Options struct {
 	DataDir string
 	// FFmpeg transcodes; nil: what would need it is left out, and warned of.
 	FFmpeg *transcode.Tool
+	// Picture reads an operator's picture (offline_image) by its URL; nil: none
+	// is read.
+	Picture func(ctx context.Context, url string) ([]byte, error)
 	// Follow are run for each show, each in a goroutine of its own, and must
 	// return soon after ctx ends.
 	Follow []func(ctx context.Context, s Show)
@@ -77,6 +80,10 @@ type Hub struct {
 	holds  map[string]time.Time // no publisher until then, by room
 	closed bool
 	shows  sync.WaitGroup
+	// ctx ends with Run: what a broadcast has running on the side ends with it.
+	ctx    context.Context //nolint:containedctx // shared by what outlives the call that began it
+	cancel context.CancelFunc
+	slates slates
 
 	notices notices
 
@@ -110,6 +117,13 @@ func NewHub(o Options) *Hub {
 			o.Log.Error("old rewind windows stay", "error", err)
 		}
 	}
+	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.slates.turn = make(chan struct{}, slatesAtOnce)
+	if o.FFmpeg != nil {
+		h.slates.make = func(ctx context.Context, spec transcode.SlateSpec) (*transcode.Slate, error) {
+			return o.FFmpeg.MakeSlate(ctx, spec, o.Log)
+		}
+	}
 	return h
 }
 
@@ -130,6 +144,7 @@ func (h *Hub) Run(ctx context.Context) error {
 }
 
 func (h *Hub) shutdown() {
+	h.cancel()
 	h.mu.Lock()
 	h.closed = true
 	all := make([]*room, 0, len(h.rooms))

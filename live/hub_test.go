@@ -377,24 +377,6 @@ func TestSilentPublisherIsGoneAfter10s(t *testing.T) {
 	})
 }
 
-func TestBackupComesSecond(t *testing.T) {
-	onStage(t, func(s *stage) {
-		backup := func(p *rooms.Publisher) { p.Backup = true }
-		b := s.publish(backup)
-		if !s.hub.State("room").BackupConnected {
-			t.Error("the backup is not told")
-		}
-		main := s.publish(nil)
-		if b.reason() == nil {
-			t.Error("the backup was not replaced")
-		}
-		if _, err := s.admit(backup); rooms.CodeOf(err) != rooms.CodePublisherConflict {
-			t.Errorf("the backup takes over: %v", err)
-		}
-		main.send(1)
-	})
-}
-
 func TestSilenceIsBridgedAndTheClockGoesOn(t *testing.T) {
 	onStage(t, func(s *stage) {
 		e := s.publish(nil)

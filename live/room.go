@@ -29,8 +29,11 @@ type room struct {
 	// stored. It is taken before every lock.
 	runs chan struct{}
 
-	mu       sync.Mutex
-	phase    Phase
+	mu    sync.Mutex
+	phase Phase
+	// slots are who is connected by the stream key and by the backup key; onAir
+	// is one of them, nil only if there is none.
+	slots    [2]slot
 	onAir    *Session
 	pending  map[*Session]struct{} // let in, no media yet
 	settings rooms.Settings        // as the last publisher was admitted with
@@ -38,10 +41,11 @@ type room struct {
 	epoch    time.Time     // the wall clock at time 0 of the stream
 	edge     time.Duration // newest timestamp in the stream
 
+	lastMedia time.Time // arrival of the newest unit of a publisher on air
+	bridge    bridge    // what goes out while it is silent
+
 	startedAt, interruptedAt time.Time
 	bytesIn                  int64
-	takeovers                []time.Time
-	conflict                 bool
 	endShow                  func()
 
 	window *time.Timer // reconnect window; nil when not running
@@ -76,7 +80,7 @@ func (r *room) beginRun(ctx context.Context) error {
 func (r *room) admit(s *Session) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.conflictFor(s); err != nil {
+	if err := r.slot(s).refuses(); err != nil {
 		return err
 	}
 	if len(r.pending) >= maxPending {
@@ -90,96 +94,16 @@ func (r *room) admit(s *Session) error {
 	return nil
 }
 
-// conflictFor refuses a newcomer while two encoders fight, and the backup
-// while the main encoder is on air.
-func (r *room) conflictFor(s *Session) error {
-	switch {
-	case r.onAir == nil:
-	case r.conflict:
-		return &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "two encoders are fighting for this room; the one on air stays"}
-	case s.publication.Room.Backup && !r.onAir.publication.Room.Backup:
-		return &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "the main encoder is on air"}
-	}
-	return nil
-}
-
 // withdraw takes a publisher out; ran says that its run was begun.
 func (r *room) withdraw(s *Session, ran bool) {
 	r.mu.Lock()
-	delete(r.pending, s)
-	s.done = true
-	if r.onAir == s {
-		r.lose()
-	} else if ran && r.onAir == nil && r.window == nil {
+	was := r.slot(s).session == s
+	r.leave(s)
+	if !was && ran && r.onAir == nil && r.window == nil {
 		r.openWindow()
 	}
 	r.mu.Unlock()
 	r.hub.forget(r)
-}
-
-// takeAir puts a publisher on air and returns the one it replaced.
-func (r *room) takeAir(s *Session) (replaced *Session, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if s.done {
-		return nil, errGone
-	}
-	if err := r.conflictFor(s); err != nil {
-		return nil, err
-	}
-	now := time.Now()
-	if old := r.onAir; old != nil {
-		if now.Sub(old.lastMedia) <= activeWithin {
-			r.countTakeover(now)
-		}
-		old.done, old.replaced = true, true
-		replaced = old
-	}
-	delete(r.pending, s)
-	r.onAir = s
-	r.settings = s.publication.Room.Settings
-	r.stopTimer(&r.window)
-	s.since, s.lastMedia = now, now
-	s.watch = time.AfterFunc(silenceLimit, s.checkSilence)
-	e := published
-	if r.settings.Features.PreviewBeforeLive {
-		e = publishedPreview
-	}
-	r.apply(e)
-	r.interruptedAt = time.Time{}
-	r.hub.o.Log.Info("publisher on air", "room", r.id, "protocol", s.publication.Protocol,
-		"phase", string(r.phase), "takeover", replaced != nil)
-	return replaced, nil
-}
-
-// countTakeover notes a takeover and whether it was one too many.
-func (r *room) countTakeover(now time.Time) {
-	kept := r.takeovers[:0]
-	for _, t := range r.takeovers {
-		if now.Sub(t) < fightWindow {
-			kept = append(kept, t)
-		}
-	}
-	kept = append(kept, now)
-	r.takeovers = kept
-	if len(r.takeovers) >= fightTakeovers {
-		r.conflict = true
-		r.hub.o.Log.Warn("encoders are fighting", "room", r.id, "code", rooms.CodePublisherConflict)
-	}
-}
-
-// lose takes the publisher off air. Held under the lock.
-func (r *room) lose() {
-	r.onAir.done = true
-	r.onAir.watch.Stop()
-	r.hub.o.Log.Info("publisher off air", "room", r.id)
-	r.onAir = nil
-	r.takeovers, r.conflict = nil, false
-	r.apply(gone)
-	if r.phase == Interrupted {
-		r.interruptedAt = time.Now()
-	}
-	r.openWindow()
 }
 
 // openWindow waits for the publisher to come back.
@@ -293,7 +217,7 @@ func (r *room) openShow() {
 	r.hub.shows.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		var ticking sync.WaitGroup
-		ticking.Go(func() { tick(ctx, p) })
+		ticking.Go(func() { r.tick(ctx, p) })
 		(&program{room: r, packager: p, log: r.hub.o.Log}).run(reader)
 		cancel()
 		ticking.Wait()
@@ -309,20 +233,6 @@ func (r *room) closeShow() {
 	if r.endShow != nil {
 		r.endShow()
 		r.endShow = nil
-	}
-}
-
-// tick keeps the playlist alive while the publisher is silent.
-func tick(ctx context.Context, p *hls.Packager) {
-	t := time.NewTicker(250 * time.Millisecond)
-	defer t.Stop()
-	for {
-		select {
-		case now := <-t.C:
-			p.Tick(now)
-		case <-ctx.Done():
-			return
-		}
 	}
 }
 
@@ -344,14 +254,19 @@ func (r *room) cut(reason error, match func(*Session) bool) {
 func (r *room) sendAway(match func(*Session) bool) (out []*Session) {
 	for s := range r.pending {
 		if match(s) {
-			delete(r.pending, s)
-			s.done = true
 			out = append(out, s)
 		}
 	}
-	if s := r.onAir; s != nil && match(s) {
-		r.lose()
-		out = append(out, s)
+	for i := range r.slots {
+		if s := r.slots[i].session; s != nil && match(s) {
+			out = append(out, s)
+		}
+	}
+	for _, s := range out {
+		s.done = true // who goes too takes over from nobody
+	}
+	for _, s := range out {
+		r.leave(s)
 	}
 	return out
 }
@@ -404,6 +319,7 @@ func (r *room) describe(s *State) {
 	s.State = r.phase
 	s.StartedAt, s.InterruptedAt = timeOrNil(r.startedAt), timeOrNil(r.interruptedAt)
 	s.BytesIn = r.bytesIn
+	s.BackupConnected = r.slots[backupSlot].session != nil
 	if r.onAir != nil {
 		r.onAir.describe(s)
 	}

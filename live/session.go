@@ -14,6 +14,10 @@ import (
 // packager has gone on with gaps meanwhile.
 const bridged = time.Second
 
+// stillPatience is that of a picture alone at no fixed rate: browsers send a
+// screen that stands still about once a second.
+const stillPatience = 3 * time.Second
+
 var (
 	errGone     = errors.New("publisher was sent away")
 	errReplaced = &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "another encoder took over"}
@@ -37,6 +41,10 @@ type Session struct {
 	anchored  bool
 	base      time.Duration // from the publisher's timeline to the room's
 	lastMedia time.Time
+	// steadySince is when it began to send without a break.
+	steadySince time.Time
+	cache       gop  // while it stands by
+	joining     bool // on air as soon as there is a key frame to begin with
 
 	meters    map[*media.Track]*meter
 	total     meter
@@ -54,7 +62,7 @@ func (s *Session) SetTracks(tracks []*media.Track) error {
 	}
 	r := s.room
 	if !s.onAirOnce {
-		replaced, err := r.takeAir(s)
+		replaced, err := r.enter(s)
 		if err != nil {
 			return err
 		}
@@ -70,6 +78,10 @@ func (s *Session) SetTracks(tracks []*media.Track) error {
 	s.meters = make(map[*media.Track]*meter, len(tracks))
 	for _, t := range tracks {
 		s.meters[t] = &meter{}
+	}
+	s.cache.drop()
+	if r.onAir == s {
+		r.prepareSlate(s)
 	}
 	r.hub.changed(r.id)
 	return nil
@@ -107,45 +119,120 @@ func (s *Session) Write(in ingest.Sample) error {
 		return errGone
 	}
 	now := time.Now()
-	if in.Jump || now.Sub(s.lastMedia) > bridged {
+	silent := now.Sub(s.lastMedia)
+	if silent > bridged {
+		s.steadySince = now
+	}
+	if in.Jump || silent > s.patience() {
 		s.format = &media.Format{Tracks: s.format.Tracks}
 	}
-	if !s.anchored || now.Sub(s.lastMedia) > bridged {
-		s.anchored = true
-		s.base = max(now.Sub(r.epoch), r.edge+time.Millisecond) - in.DTS
+	if silent > s.patience() {
+		s.anchored = false
+		s.cache.drop()
 	}
 	s.lastMedia = now
+	switch {
+	case r.onAir != s && !r.mayTake(s, in, now):
+		s.cache.keep(in, s.startsWith(in))
+		return s.measure(in, now)
+	case r.onAir != s:
+		s.joining = true
+		r.takeAir(s)
+	}
+	if s.joining && !s.join(in, now) {
+		return s.measure(in, now)
+	}
+	s.put(in, now)
+	return s.measure(in, now)
+}
+
+// startsWith reports whether a broadcast can begin with this sample.
+func (s *Session) startsWith(in ingest.Sample) bool {
+	return in.Key && (in.Track.Kind == media.Video || !s.format.HasVideo())
+}
+
+// patience is how long the publisher may send nothing before that is silence.
+// A picture alone at no fixed rate may stand still: a screen that is shared.
+func (s *Session) patience() time.Duration {
+	if s.format == nil || s.format.Find(media.Audio) != nil {
+		return bridged
+	}
+	if v := s.format.Find(media.Video); v != nil {
+		if v.FrameRate == 0 {
+			return stillPatience
+		}
+		return max(bridged, time.Duration(2.5*float64(time.Second)/v.FrameRate))
+	}
+	return bridged
+}
+
+// join lets a publisher that stood by begin with a key frame: the one that
+// comes, or the last one, with all since then. It reports whether it has begun.
+func (s *Session) join(in ingest.Sample, now time.Time) bool {
+	switch {
+	case s.startsWith(in):
+		s.cache.drop()
+	case len(s.cache.samples) == 0:
+		return false
+	}
+	s.joining = false
+	for i, kept := range s.cache.samples {
+		if i == 0 {
+			// What comes now is to be at the time that is now.
+			s.anchor(kept.DTS, now.Add(kept.DTS-in.DTS))
+		}
+		s.put(kept, now)
+	}
+	s.cache.drop()
+	return true
+}
+
+// anchor lets the publisher's timeline be at dts at a wall clock time, or as
+// soon after it as the room's goes on.
+func (s *Session) anchor(dts time.Duration, at time.Time) {
+	r := s.room
+	s.anchored = true
+	s.base = max(at.Sub(r.epoch), r.edge+time.Millisecond) - dts
+}
+
+// put writes a sample into the room's stream.
+func (s *Session) put(in ingest.Sample, now time.Time) {
+	r := s.room
+	if !s.anchored {
+		s.anchor(in.DTS, now)
+	}
 	u := &media.Unit{
 		Format: s.format, Track: in.Track, NTP: now, Key: in.Key, Payload: in.Payload,
 		DTS: max(s.base+in.DTS, 0), PTS: max(s.base+in.PTS, 0),
 	}
 	r.edge = max(r.edge, u.DTS)
+	r.lastMedia = now
+	r.bridge.stop()
 	r.bytesIn += int64(len(in.Payload))
 	r.stream.Write(u)
-	return s.measure(u)
 }
 
 // measure keeps the figures of the state, and the bitrate within its limit.
-func (s *Session) measure(u *media.Unit) error {
-	if m := s.meters[u.Track]; m != nil {
-		m.add(u.NTP, len(u.Payload))
+func (s *Session) measure(in ingest.Sample, now time.Time) error {
+	if m := s.meters[in.Track]; m != nil {
+		m.add(now, len(in.Payload))
 	}
-	if u.Track.Kind == media.Video {
-		s.reordered = s.reordered || u.PTS > u.DTS
-		if u.Key {
+	if in.Track.Kind == media.Video {
+		s.reordered = s.reordered || in.PTS > in.DTS
+		if in.Key {
 			if !s.lastKey.IsZero() {
-				s.longest = u.NTP.Sub(s.lastKey)
+				s.longest = now.Sub(s.lastKey)
 			}
-			s.lastKey = u.NTP
+			s.lastKey = now
 		}
 	}
-	rolled := s.total.add(u.NTP, len(u.Payload))
+	rolled := s.total.add(now, len(in.Payload))
 	limit := s.publication.Room.Settings.Limits.MaxBitrateBps
 	if !rolled || limit == nil {
 		return nil
 	}
 	// A key frame more or less in the measure is no excess.
-	if bps, _, whole := s.total.rate(u.NTP); whole && bps > *limit+*limit/10 {
+	if bps, _, whole := s.total.rate(now); whole && bps > *limit+*limit/10 {
 		return s.overLimit("max_bitrate_bps", *limit, fmt.Sprintf("the broadcast has %d bits per second", bps))
 	}
 	return nil
@@ -175,7 +262,7 @@ func (s *Session) checkSilence() {
 		r.mu.Unlock()
 		return
 	}
-	r.lose()
+	r.leave(s)
 	r.mu.Unlock()
 	s.publication.Close(errSilent)
 }
@@ -184,7 +271,6 @@ func (s *Session) checkSilence() {
 func (s *Session) describe(out *State) {
 	now := time.Now()
 	out.Publisher = &PublisherState{Protocol: s.publication.Protocol, Since: s.since.UTC()}
-	out.BackupConnected = s.publication.Room.Backup
 	if s.format == nil {
 		return
 	}
@@ -193,6 +279,9 @@ func (s *Session) describe(out *State) {
 		out.Tracks = append(out.Tracks, trackState(t, bps, units))
 	}
 	out.Warnings = append(out.Warnings, s.warnings(now)...)
+	if s.publication.Room.Backup {
+		out.Warnings = append(out.Warnings, Warning{"backup_on_air", "The backup encoder is on air: the main one is not connected, or silent."})
+	}
 }
 
 func (s *Session) warnings(now time.Time) (ws []Warning) {

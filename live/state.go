@@ -10,7 +10,7 @@ import (
 type State struct {
 	State           Phase           `json:"state" enum:"waiting,preview,live,interrupted,ended"`
 	Publisher       *PublisherState `json:"publisher" doc:"Who is on air, or null"`
-	BackupConnected bool            `json:"backup_connected" doc:"The one on air came by the backup stream key"`
+	BackupConnected bool            `json:"backup_connected" doc:"A publisher is connected by the backup stream key, on air or standing by"`
 	Tracks          []TrackState    `json:"tracks"`
 	StartedAt       *time.Time      `json:"started_at"`
 	InterruptedAt   *time.Time      `json:"interrupted_at"`
