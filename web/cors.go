@@ -6,7 +6,7 @@ import (
 )
 
 // preflight answers CORS preflights of the doors that other origins may use: the API with Bearer credentials, and
-// HLS. The admin cookie never works from another origin, so nothing here allows credentials.
+// HLS, WHIP. The admin cookie never works from another origin, so nothing here allows credentials.
 func preflight(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodOptions || !crossOriginPath(r.URL.Path) {
@@ -18,6 +18,9 @@ func preflight(next http.Handler) http.Handler {
 		h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
 		h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Range, X-Request-Id")
 		h.Set("Access-Control-Max-Age", "86400")
+		if strings.HasPrefix(r.URL.Path, whipPrefix) {
+			h.Set("Accept-Post", typeSDP) // RFC 9725, section 4.2
+		}
 		r.Pattern = "OPTIONS (preflight)"
 		w.WriteHeader(http.StatusNoContent)
 	})
@@ -28,5 +31,5 @@ func crossOriginPath(path string) bool {
 	if strings.HasPrefix(path, "/api/v1/admin/") {
 		return false
 	}
-	return strings.HasPrefix(path, "/api/v1/") || strings.HasPrefix(path, "/hls/")
+	return strings.HasPrefix(path, "/api/v1/") || strings.HasPrefix(path, "/hls/") || strings.HasPrefix(path, whipPrefix)
 }

@@ -26,6 +26,8 @@ type Options struct {
 	// HLS gives the media of live rooms, and Tickets admits to them; nil leaves /hls/ out.
 	HLS     HLS
 	Tickets Tickets
+	// WHIP takes publishers by WebRTC; nil leaves /whip/ out.
+	WHIP WHIP
 	// Sockets is the signaling server at /ws; nil leaves it out.
 	Sockets Sockets
 	// PublicURL is what the URLs in answers begin with; nil takes each request's own scheme and host.
@@ -70,6 +72,9 @@ func New(ctx context.Context, o Options) (*Handler, error) {
 	if o.HLS != nil {
 		h.objects = &hlsRoutes{media: o.HLS, tickets: o.Tickets, meter: meter, log: o.Log}
 		h.objects.routes(mux)
+	}
+	if o.WHIP != nil {
+		(&whipRoutes{server: o.WHIP, sessions: o.API.Door, public: o.PublicURL, iceLinks: iceLinks(o.API.ICEServers), log: o.Log}).routes(mux)
 	}
 	if o.Sockets != nil {
 		mux.Handle("GET /ws", o.Sockets)

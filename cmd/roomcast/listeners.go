@@ -15,7 +15,6 @@ import (
 	"roomcast/ingest/rtmp"
 	"roomcast/ingest/rtsp"
 	"roomcast/live"
-	"roomcast/rtcport"
 	"roomcast/web/api"
 	"roomcast/web/tlscert"
 )
@@ -101,21 +100,4 @@ func publishers(ctx context.Context, config configs.Config, source *tlscert.Sour
 		inside.start("speak RTSP", server.Run)
 	}
 	return open, nil
-}
-
-// mediaPort opens the port of WebRTC media; nil when it is off.
-func mediaPort(config configs.Config, log *slog.Logger) (*rtcport.Port, error) {
-	if !config.WebRTC.Address.On() {
-		return nil, nil //nolint:nilnil // off is not an error
-	}
-	ips := make([]string, len(config.WebRTC.PublicIPs))
-	for i, ip := range config.WebRTC.PublicIPs {
-		ips[i] = ip.String()
-	}
-	address := config.WebRTC.Address.String()
-	port, err := rtcport.Open(rtcport.Options{UDPAddress: address, TCPAddress: address, PublicIPs: ips, Log: log})
-	if err != nil {
-		return nil, fmt.Errorf("open webrtc.address: %w", err)
-	}
-	return port, nil
 }

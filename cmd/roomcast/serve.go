@@ -16,7 +16,6 @@ import (
 	"roomcast/live"
 	"roomcast/rooms"
 	"roomcast/rooms/sqlstore"
-	"roomcast/sfu"
 	"roomcast/signaling"
 	"roomcast/transcode"
 	"roomcast/web"
@@ -82,15 +81,14 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	if err != nil {
 		return err
 	}
-	port, err := mediaPort(config, log)
+	rtc, err := openWebRTC(config, gate, log)
 	if err != nil {
 		return err
 	}
-	var meetings *sfu.SFU
-	if port != nil {
-		defer func() { failure = errors.Join(failure, port.Close()) }()
-		meetings = sfu.New(sfu.Options{Port: port, Log: log})
-		defer meetings.Close()
+	if rtc != nil {
+		defer func() { failure = errors.Join(failure, rtc.close()) }()
+		defer registry.Watch(rtc.publishers.RoomEvent)()
+		listeners.WHIP = true
 	}
 	if certificates != nil {
 		if err := challenges(ctx, config, certificates, inside, log); err != nil {
@@ -100,12 +98,12 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	inside.start("keep the time of the rooms", door.Run)
 	inside.start("run the broadcasts", hub.Run)
 
-	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, SFU: meetings, Broadcasts: hub, Log: log})
+	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, SFU: rtc.sfu(), Broadcasts: hub, Log: log})
 	defer func() { failure = errors.Join(failure, closeSockets(stage)) }()
 	admin := newDemoKeys(apiKeys)
 	var greeted atomic.Bool // until then the server is not ready: who waits for it finds the key printed
 	server, handler, err := httpDoor(ctx, config, certificates, doorParts{
-		store: store, registry: registry, door: door, keys: admin, hub: hub, stage: stage, listeners: listeners, greeted: &greeted, log: log,
+		store: store, registry: registry, door: door, keys: admin, hub: hub, rtc: rtc, stage: stage, listeners: listeners, greeted: &greeted, log: log,
 	})
 	if err != nil {
 		return err
@@ -168,6 +166,7 @@ type doorParts struct {
 	door      *rooms.Door
 	keys      api.Keys
 	hub       *live.Hub
+	rtc       *webRTC // nil when it is off
 	stage     *signaling.Server
 	listeners api.Listeners
 	greeted   *atomic.Bool
@@ -191,7 +190,7 @@ func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source
 			return nil, nil, fmt.Errorf("read public_url: %w", err)
 		}
 	}
-	handler, err := web.New(ctx, web.Options{
+	options := web.Options{
 		API: api.Options{
 			Registry: p.registry, Door: p.door, Keys: p.keys, Vault: p.store, Broadcasts: p.hub, Stage: p.stage,
 			Listeners: func() api.Listeners { return p.listeners },
@@ -201,15 +200,19 @@ func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source
 		PublicURL: public, TrustedProxies: config.TrustedProxies,
 		Census: web.NewCensus(web.Counted{Rooms: p.registry, Seats: p.door, Media: p.hub}),
 		Log:    p.log,
-	})
+	}
+	if p.rtc != nil {
+		options.WHIP = p.rtc.publishers
+	}
+	handler, err := web.New(ctx, options)
 	if err != nil {
 		return nil, nil, err
 	}
-	options := web.ServerOptions{
+	listen := web.ServerOptions{
 		HTTPAddress: config.HTTP.Address.String(), MetricsAddress: config.Metrics.Address.String(), Handler: handler, Log: p.log,
 	}
 	if source != nil {
-		options.TLS = source.Config("h2", "http/1.1")
+		listen.TLS = source.Config("h2", "http/1.1")
 	}
-	return web.NewServer(options), handler, nil
+	return web.NewServer(listen), handler, nil
 }

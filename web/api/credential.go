@@ -32,7 +32,7 @@ func (v *visit) authenticate() error {
 	if v.call.access == open {
 		return nil
 	}
-	bearer, present, err := v.bearer()
+	bearer, present, err := Bearer(v.r)
 	switch {
 	case err != nil:
 		return err
@@ -46,29 +46,29 @@ func (v *visit) authenticate() error {
 		return nil
 	case !present:
 		return v.byCookie()
-	case looksLikeSession(bearer):
+	case IsSession(bearer):
 		return v.bySession(bearer)
 	default:
 		return v.byAPIKey(bearer)
 	}
 }
 
-// bearer reads the Authorization header.
-func (v *visit) bearer() (secret.Text, bool, error) {
-	header := v.r.Header.Values("Authorization")
+// Bearer reads a request's Authorization header; present is false when there is none.
+func Bearer(r *http.Request) (credential secret.Text, present bool, err error) {
+	header := r.Header.Values("Authorization")
 	if len(header) == 0 {
 		return secret.Text{}, false, nil
 	}
-	scheme, credential, _ := strings.Cut(header[0], " ")
-	credential = strings.TrimSpace(credential)
-	if len(header) > 1 || !strings.EqualFold(scheme, "Bearer") || credential == "" || len(credential) > maxCredential {
+	scheme, text, _ := strings.Cut(header[0], " ")
+	text = strings.TrimSpace(text)
+	if len(header) > 1 || !strings.EqualFold(scheme, "Bearer") || text == "" || len(text) > maxCredential {
 		return secret.Text{}, false, &rooms.Error{Code: rooms.CodeUnauthorized, Detail: "send the credential as Authorization: Bearer"}
 	}
-	return secret.New(credential), true, nil
+	return secret.New(text), true, nil
 }
 
-// looksLikeSession tells a session (a JWT: three parts, the first a JSON object in base64) from an API key.
-func looksLikeSession(credential secret.Text) bool {
+// IsSession tells a session (a JWT: three parts, the first a JSON object in base64) from an API key or a stream key.
+func IsSession(credential secret.Text) bool {
 	s := credential.Reveal()
 	return strings.HasPrefix(s, "ey") && strings.Count(s, ".") == 2
 }

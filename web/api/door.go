@@ -62,6 +62,7 @@ type Endpoints struct {
 	Signaling string `json:"signaling" format:"uri" doc:"The WebSocket"`
 	HLS       string `json:"hls,omitempty" format:"uri" doc:"live: the multivariant playlist"`
 	DVR       string `json:"dvr,omitempty" format:"uri" doc:"live: the multivariant playlist of the rewind window, if the room has one"`
+	WHIP      string `json:"whip,omitempty" format:"uri" doc:"live, simulcast: where a moderator publishes by WebRTC, with the session as Bearer credential"`
 }
 
 // ICEServer is a STUN or TURN server, as RTCPeerConnection takes it.
@@ -173,6 +174,9 @@ func (v *visit) joined(j rooms.Joined, err error) (reply, error) {
 	if j.Grant.RoomType.Broadcasts() {
 		brief := v.api.options.Broadcasts.Brief(j.Grant.RoomID)
 		answer.Stream = &brief
+		if j.Grant.Role == rooms.Moderator && v.api.options.Listeners().WHIP {
+			answer.Endpoints.WHIP = base.whip(j.Grant.RoomID)
+		}
 	}
 	if j.Grant.RoomType == rooms.Live {
 		answer.Endpoints.HLS = base.playback(j.Grant.RoomID, j.Ticket, "index.m3u8")

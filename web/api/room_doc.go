@@ -65,6 +65,13 @@ type RoomSecrets struct {
 type IngestURLs struct {
 	RTMP *RTMPIngest `json:"rtmp,omitempty"`
 	RTSP *RTSPIngest `json:"rtsp,omitempty"`
+	WHIP *WHIPIngest `json:"whip,omitempty"`
+}
+
+// WHIPIngest is an address as WHIP encoders ask for it: endpoint and bearer token.
+type WHIPIngest struct {
+	URL    string `json:"url" format:"uri"`
+	Bearer string `json:"bearer" doc:"The stream key"`
 }
 
 // RTMPIngest is an address as encoders ask for it: server and stream key.

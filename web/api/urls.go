@@ -16,6 +16,8 @@ type Listeners struct {
 	RTMPPort  int
 	RTMPSPort int
 	RTSPPort  int
+	// WHIP is whether publishers come in by WebRTC.
+	WHIP bool
 }
 
 // baseURL is what the URLs in one answer begin with: PUBLIC_URL, or the request's own scheme and host.
@@ -54,6 +56,9 @@ func (b baseURL) playback(roomID string, ticket secret.Text, name string) string
 	return b.at(b.scheme, "/hls/"+roomID+"/"+ticket.Reveal()+"/"+name)
 }
 
+// whip is where a room's publishers come in by WebRTC.
+func (b baseURL) whip(roomID string) string { return b.at(b.scheme, "/whip/"+roomID) }
+
 // hostname is the host without its port, in brackets if it is an IPv6 address.
 func (b baseURL) hostname() string {
 	name := (&url.URL{Host: b.host}).Hostname()
@@ -88,6 +93,9 @@ func (s *Service) ingestURLs(view rooms.View, base baseURL) *IngestURLs {
 	}
 	if on.RTSPPort != 0 {
 		urls.RTSP = &RTSPIngest{URL: "rtsp://" + base.withPort(on.RTSPPort, 0) + "/live/" + view.StreamKey.Reveal()}
+	}
+	if on.WHIP {
+		urls.WHIP = &WHIPIngest{URL: base.whip(view.ID), Bearer: view.StreamKey.Reveal()}
 	}
 	return urls
 }

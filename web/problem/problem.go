@@ -21,6 +21,10 @@ const (
 	CodeInternal = "internal"
 	// CodeMethodNotAllowed is a known path asked with another method; status 405 with Allow.
 	CodeMethodNotAllowed = "method_not_allowed"
+	// CodeMalformedSDP is a body of WHIP that is no SDP, or no SDP fragment; status 400.
+	CodeMalformedSDP = "malformed_sdp"
+	// CodePreconditionRequired is a change that must name what it is to change, in If-Match; status 428.
+	CodePreconditionRequired = "precondition_required"
 )
 
 // Fault is one fault in a request body or query: a JSON pointer (RFC 6901), a code and words.
@@ -52,6 +56,7 @@ type kind struct {
 
 var kinds = map[string]kind{
 	"malformed_json":         {http.StatusBadRequest, "The body is not well-formed JSON"},
+	CodeMalformedSDP:         {http.StatusBadRequest, "The body is not well-formed SDP"},
 	"unauthorized":           {http.StatusUnauthorized, "A valid API key is needed"},
 	"access_code_required":   {http.StatusUnauthorized, "This door asks for a code"},
 	"access_code_invalid":    {http.StatusUnauthorized, "The code is not right"},
@@ -75,6 +80,7 @@ var kinds = map[string]kind{
 	"not_ready":              {http.StatusConflict, "Not ready yet"},
 	"offset_mismatch":        {http.StatusConflict, "The offset does not match"},
 	"precondition_failed":    {http.StatusPreconditionFailed, "Changed since it was read"},
+	CodePreconditionRequired: {http.StatusPreconditionRequired, "If-Match is needed"},
 	"body_too_large":         {http.StatusRequestEntityTooLarge, "The body is too large"},
 	"unsupported_media_type": {http.StatusUnsupportedMediaType, "This media type is not read here"},
 	"validation_failed":      {http.StatusUnprocessableEntity, "The request is not valid"},
