@@ -52,7 +52,7 @@ func unprocessable(code, format string, args ...any) error {
 // it, and leaves in it only what is taken. The error is a *rooms.Error.
 func readOffer(body []byte) (*offer, error) {
 	desc := &sdp.SessionDescription{}
-	if err := desc.Unmarshal(body); err != nil {
+	if err := desc.Unmarshal(body); err != nil || len(body) == 0 {
 		return nil, unprocessable(CodeMalformed, "the body is not an SDP offer")
 	}
 	if len(desc.MediaDescriptions) > maxSections {

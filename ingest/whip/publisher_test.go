@@ -49,13 +49,13 @@ func encodeOnce(codec media.Codec, size string) (encoded, error) {
 	switch codec {
 	case media.H264:
 		e.mime = webrtc.MimeTypeH264
-		args = append(picture, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "90", "-x264-params", "aud=1", "-f", "h264")
+		args = slices.Concat(picture, []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "90", "-x264-params", "aud=1", "-f", "h264"})
 	case media.VP9:
 		e.mime = webrtc.MimeTypeVP9
-		args = append(picture, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-g", "90", "-f", "ivf")
+		args = slices.Concat(picture, []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-g", "90", "-f", "ivf"})
 	case media.AV1:
 		e.mime = webrtc.MimeTypeAV1
-		args = append(picture, "-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-g", "90", "-f", "ivf")
+		args = slices.Concat(picture, []string{"-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-g", "90", "-f", "ivf"})
 	default:
 		e.mime, e.lasts = webrtc.MimeTypeOpus, 20*time.Millisecond
 		args = []string{"-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", "3", "-c:a", "libopus", "-page_duration", "20000", "-f", "ogg"}
@@ -121,7 +121,8 @@ type publisher struct {
 	wire   *wire
 
 	plis   atomic.Int32
-	paused atomic.Bool // of video
+	still  atomic.Bool // pictures are only sent when asked for
+	silent atomic.Bool // no sound is sent
 	stop   chan struct{}
 	group  sync.WaitGroup
 }
@@ -238,25 +239,29 @@ func (p *publisher) play(track *webrtc.TrackLocalStaticSample, data encoded, aga
 	ticker := time.NewTicker(data.lasts)
 	defer ticker.Stop()
 	video := data.mime != webrtc.MimeTypeOpus
+	var skipped time.Duration
 	for n := 0; ; n++ {
 		select {
 		case <-p.stop:
 			return
 		case <-ticker.C:
 		}
+		asked := false
 		select {
 		case <-again:
-			n = 0
+			n, asked = 0, true
 		default:
 		}
-		if video && p.paused.Load() {
-			// Time passes for the next picture too.
-			_ = track.WriteSample(rtcmedia.Sample{Duration: data.lasts})
+		if video && p.still.Load() && !asked || !video && p.silent.Load() {
+			skipped += data.lasts
 			continue
 		}
-		if err := track.WriteSample(rtcmedia.Sample{Data: data.units[n%len(data.units)], Duration: data.lasts}); err != nil {
+		if err := track.WriteSample(rtcmedia.Sample{
+			Data: data.units[n%len(data.units)], Duration: data.lasts + skipped,
+		}); err != nil {
 			return
 		}
+		skipped = 0
 	}
 }
 
