@@ -46,7 +46,7 @@ export class Server {
 
   /** Runs the process (again), on the same directory and ports. */
   async run(): Promise<void> {
-    const started = spawn(binary, ["serve"], { env: { ...process.env, ...this.env }, stdio: ["ignore", "pipe", "pipe"] });
+    const started = spawn(binary, ["serve"], { env: { ...ours(), ...this.env }, stdio: ["ignore", "pipe", "pipe"] });
     this.process = started;
     const take = (chunk: Buffer) => (this.output += chunk.toString());
     started.stdout.on("data", take);
@@ -84,6 +84,11 @@ export class Server {
     await rm(this.dir, { recursive: true, force: true });
     if (code !== 0) throw new Error(`roomcast ended with ${code}\n${this.output.slice(-4000)}`);
   }
+}
+
+/** This process's environment without what tells the tests, and not the server, something. */
+function ours(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ROOMCAST_TEST_")));
 }
 
 /** A port free for TCP, below those of outgoing connections. */

@@ -6,13 +6,16 @@ import { Publisher } from "./publisher.ts";
 import { Server } from "./server.ts";
 import type { Room } from "./api.ts";
 
+/** What a publisher is told after the room: picture, sound, options. */
+type How = ConstructorParameters<typeof Publisher> extends [Room, ...infer Rest] ? Rest : never;
+
 interface Fixtures {
   /** What pages may not do; looked at when the test is over. */
   guard: Guard;
   /** Opens a browser of its own for one more person. */
   person: (options?: BrowserContextOptions) => Promise<Page>;
   /** Starts an encoder for a room; it ends with the test. */
-  publish: (room: Room, picture?: string, sound?: string) => Publisher;
+  publish: (room: Room, ...how: How) => Publisher;
 }
 
 /** Playwright's test with a running server, and people who come to it. */
@@ -55,8 +58,8 @@ export const test = base.extend<Fixtures, { server: Server }>({
   publish: async ({ browserName }, use) => {
     void browserName;
     const publishers: Publisher[] = [];
-    await use((room, picture, sound) => {
-      const publisher = new Publisher(room, picture, sound);
+    await use((room, ...how) => {
+      const publisher = new Publisher(room, ...how);
       publishers.push(publisher);
       return publisher;
     });

@@ -14,7 +14,12 @@ interface ShowingInput {
 
 /** Whether a broadcast in this state has a picture for this role. */
 export function isPlayable(state: string, role: string): boolean {
-  return state === "live" || state === "interrupted" || (state === "preview" && role === "moderator");
+  return isOnAir(state) || (state === "preview" && role === "moderator");
+}
+
+/** Whether the show is on, be it with its slate. */
+export function isOnAir(state: string): boolean {
+  return state === "live" || state === "interrupted";
 }
 
 /** Says what is shown, the broadcast's own state first, then what the player met. */

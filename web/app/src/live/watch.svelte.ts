@@ -1,22 +1,26 @@
-import type { JoinAnswer } from "$lib/api";
+import type { Endpoints, JoinAnswer } from "$lib/api";
 import type { RoomSession } from "$lib/session";
 import { Room } from "../room/room.svelte";
 import { Player } from "./player.svelte";
-import { isPlayable, keepsPicture, showingOf, type Showing } from "./showing";
+import { isOnAir, isPlayable, keepsPicture, showingOf, type Showing } from "./showing";
 
 /** One viewer of one room: the room's state and the player that follows it. Used by the live page and by embeds. */
 export class Watch {
   readonly room: Room;
   readonly player: Player;
   readonly joined: JoinAnswer;
+  readonly #session: RoomSession;
 
   constructor(session: RoomSession, joined: JoinAnswer) {
     this.joined = joined;
     this.room = new Room(session, joined);
     this.player = new Player({
       url: () => session.current?.endpoints.hls,
+      rewindUrl: () => endpointsOf(session).dvr,
+      rewindFrom: () => this.#rewindFrom(),
       renew: () => session.renew(),
     });
+    this.#session = session;
   }
 
   /** The broadcast's state; "waiting" in rooms that have none. */
@@ -27,6 +31,11 @@ export class Watch {
   /** Whether there is, or will be, a picture here at all. */
   get hasPicture(): boolean {
     return this.joined.endpoints.hls !== undefined;
+  }
+
+  /** A picture of the broadcast to begin with; none before there is one. */
+  get poster(): string | undefined {
+    return isOnAir(this.state) ? endpointsOf(this.#session).poster : undefined;
   }
 
   get showing(): Showing {
@@ -44,8 +53,20 @@ export class Watch {
     else this.player.stop();
   };
 
+  /** How far back the window reaches: to the show's beginning, or as long as the room keeps it. */
+  #rewindFrom(): number | null {
+    const seconds = Number(this.room.info.features["dvr_window_seconds"] ?? 0);
+    const began = Date.parse(this.room.broadcast?.started_at ?? "");
+    if (seconds <= 0 || Number.isNaN(began) || !isOnAir(this.state)) return null;
+    return Math.max(began, (this.player.liveAt ?? Date.now()) - seconds * 1000);
+  }
+
   close(): void {
     this.player.stop();
     this.room.close();
   }
+}
+
+function endpointsOf(session: RoomSession): Partial<Endpoints> {
+  return session.current?.endpoints ?? {};
 }
