@@ -67,7 +67,7 @@ generate: $(APP)/node_modules/.installed ## write the generated files anew: Open
 test: build test-go test-app e2e ## every test that takes less than a minute: Go, front end, browsers
 
 .PHONY: test-go
-test-go: need-gcc need-ffmpeg
+test-go: need-gcc need-ffmpeg need-gstreamer
 	@$(GO_TEST) -timeout 10m ./...
 
 .PHONY: test-app
@@ -83,10 +83,14 @@ check: lint test-app ## the quick loop: lint and unit tests
 	@CGO_ENABLED=0 go test -short $$(go list ./... | grep -v '^roomcast/test')
 
 .PHONY: test-long
-test-long: build need-gcc need-ffmpeg need-chromium $(E2E)/node_modules/.installed ## the checks that take longer, and each fuzz test for a while
+test-long: build need-gcc need-ffmpeg need-gstreamer need-chromium $(E2E)/node_modules/.installed ## the checks that take longer, and each fuzz test for a while
 	@$(GO_TEST) -tags long -timeout 80m ./...
 	@cd $(E2E) && $(NPM) run --silent long
 	@scripts/fuzz.sh $(or $(FUZZTIME),30s)
+
+.PHONY: test-obs
+test-obs: build need-ffmpeg need-obs ## broadcast with a real OBS Studio (a gigabyte of packages)
+	@CGO_ENABLED=0 ROOMCAST_TEST_BINARY=$(CURDIR)/bin/roomcast go test -count=1 -v -tags obs ./test/obs
 
 .PHONY: bench
 bench: ## every Go benchmark
@@ -124,6 +128,6 @@ clean: ## remove what was built; data, npm packages and tools stay
 
 # --- what the machine needs --------------------------------------------------
 
-.PHONY: need-node need-ffmpeg need-chromium need-gcc
-need-node need-ffmpeg need-chromium need-gcc: need-%:
+.PHONY: need-node need-ffmpeg need-chromium need-gcc need-gstreamer need-obs
+need-node need-ffmpeg need-chromium need-gcc need-gstreamer need-obs: need-%:
 	@scripts/need.sh $*

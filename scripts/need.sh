@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that the tools named as arguments are here: node ffmpeg chromium gcc.
+# Makes sure that the tools named as arguments are here: node ffmpeg chromium gcc
+# gstreamer obs.
 # What is missing is installed with apt-get, as root or through sudo, saying what
 # and why. A Node that is too old for the front end's tools is left alone: a newer
 # one goes into .tools/node, which comes first in PATH here and in the Makefile.
@@ -65,6 +66,18 @@ need_ffmpeg() { command -v ffmpeg >/dev/null || apt "it makes the picture shown 
 need_chromium() { [ -x /usr/bin/chromium ] || apt "the browser tests drive it" chromium; }
 
 need_gcc() { command -v gcc >/dev/null || apt "Go's race detector, used by the tests only, is built with it" gcc libc6-dev; }
+
+need_gstreamer() {
+  if gst-inspect-1.0 --exists webrtcbin 2>/dev/null && gst-inspect-1.0 --exists rtspclientsink && gst-inspect-1.0 --exists hlsdemux2 &&
+    gst-inspect-1.0 --exists x264enc && gst-inspect-1.0 --exists nicesrc && gst-inspect-1.0 --exists avdec_h264; then return; fi
+  apt "the tests broadcast and watch with GStreamer" gstreamer1.0-tools gstreamer1.0-plugins-{base,good,bad,ugly} gstreamer1.0-libav \
+    gstreamer1.0-rtsp gstreamer1.0-nice python3-gi gir1.2-gst-plugins-base-1.0 gir1.2-gst-plugins-bad-1.0
+}
+
+need_obs() {
+  if command -v obs >/dev/null && command -v xvfb-run >/dev/null; then return; fi
+  apt "make test-obs broadcasts with OBS Studio" obs-studio obs-plugins xvfb xauth libgl1-mesa-dri dbus-x11
+}
 
 command -v go >/dev/null || die "Go is missing: install Go 1.26 or later in PATH or in /usr/local/go"
 for tool in "$@"; do "need_$tool"; done

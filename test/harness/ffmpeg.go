@@ -29,9 +29,9 @@ type Picture struct {
 	Silent bool
 }
 
-// Publisher is an ffmpeg process that publishes by RTMP.
+// Publisher is an encoder's process, ffmpeg unless said otherwise.
 type Publisher struct {
-	// Out is what ffmpeg wrote.
+	// Out is what it wrote.
 	Out *Output
 
 	t    testing.TB
@@ -65,11 +65,17 @@ func Publish(t testing.TB, url, key string, p Picture) *Publisher {
 		args = append(args, "-c:a", "aac", "-b:a", "96k", "-ac", "2")
 	}
 	args = append(args, "-f", "flv", strings.TrimSuffix(url, "/")+"/"+key)
-	pub := &Publisher{Out: &Output{}, t: t, cmd: exec.Command("ffmpeg", args...), done: make(chan struct{})}
+	return startPublisher(t, exec.Command("ffmpeg", args...))
+}
+
+// startPublisher starts an encoder that ends with the test.
+func startPublisher(t testing.TB, cmd *exec.Cmd) *Publisher {
+	t.Helper()
+	pub := &Publisher{Out: &Output{}, t: t, cmd: cmd, done: make(chan struct{})}
 	pub.cmd.Stdout, pub.cmd.Stderr = pub.Out, pub.Out
 	pub.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := pub.cmd.Start(); err != nil {
-		t.Fatalf("start ffmpeg: %v", err)
+		t.Fatalf("start %s: %v", cmd.Path, err)
 	}
 	go func() {
 		_ = pub.cmd.Wait() // how it ended is read from cmd.ProcessState
@@ -89,7 +95,7 @@ func (s *Server) Publish(t testing.TB, room Room, p Picture) *Publisher {
 	return Publish(t, urls.URL, *room.StreamKey, p)
 }
 
-// Done is closed when ffmpeg has ended.
+// Done is closed when it has ended.
 func (p *Publisher) Done() <-chan struct{} { return p.done }
 
 // Stop ends the broadcast as an encoder does: it says goodbye.
@@ -102,7 +108,7 @@ func (p *Publisher) Stop() {
 	}
 }
 
-// Kill ends ffmpeg at once.
+// Kill ends it at once.
 func (p *Publisher) Kill() {
 	p.once.Do(func() {
 		p.signal(syscall.SIGKILL)
@@ -110,12 +116,12 @@ func (p *Publisher) Kill() {
 	})
 }
 
-// Freeze stops ffmpeg without closing its connection: a half-open publisher.
+// Freeze stops it without closing its connection: a half-open publisher.
 func (p *Publisher) Freeze() { p.signal(syscall.SIGSTOP) }
 
 func (p *Publisher) signal(sig os.Signal) {
 	if err := p.cmd.Process.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		p.t.Errorf("signal ffmpeg: %v", err)
+		p.t.Errorf("signal the encoder: %v", err)
 	}
 }
 
