@@ -19,7 +19,7 @@ func (d *demuxer) metadata(p amf0.Data) error {
 	if len(p) > 0 && p[0] == "@setDataFrame" {
 		p = p[1:]
 	}
-	if len(p) < 2 || p[0] != "onMetaData" || d.announced() {
+	if len(p) < 2 || p[0] != "onMetaData" || d.entry.Announced() {
 		return nil
 	}
 	o, ok := object(p[1])
@@ -95,7 +95,7 @@ func codecName(id uint32) string {
 func (d *demuxer) configure(codec media.Codec, t *media.Track) error {
 	d.begin(codec)
 	d.pictures.Configure(t)
-	return d.renew()
+	return d.entry.Renew()
 }
 
 // lengths refuses NAL unit lengths of other than four bytes.
@@ -208,5 +208,5 @@ func (d *demuxer) setSound(id uint8, t *media.Track) error {
 		return nil
 	}
 	s.track = t
-	return d.renew()
+	return d.entry.Renew()
 }

@@ -129,7 +129,7 @@ func (c *conn) publish(sink ingest.Sink) error {
 	deadline := time.Now().Add(idle)
 	for {
 		// Until tracks are known the deadline stands: a client that only talks is no publisher.
-		if d.announced() {
+		if d.entry.Announced() {
 			deadline = time.Now().Add(idle)
 		}
 		if err := c.nc.SetDeadline(deadline); err != nil {

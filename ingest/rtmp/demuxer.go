@@ -11,28 +11,11 @@ import (
 	"roomcast/media"
 )
 
-const (
-	// analyze is how much media is looked at for tracks that the metadata did not announce.
-	analyze = 2 * time.Second
-	// maxHeld and maxHeldBytes bound what is held until the tracks are known.
-	maxHeld      = 1000
-	maxHeldBytes = 16 << 20
-)
-
-// frame is an access unit; its track is nil if that is not known.
-type frame struct {
-	track       *media.Track
-	time, delay time.Duration
-	key         bool
-	payload     []byte
-}
-
 // demuxer turns RTMP messages into tracks and samples. Of several pictures
 // only the first is taken (track 0 of enhanced RTMP), of sounds the first four
 // track numbers.
 type demuxer struct {
-	sink     ingest.Sink
-	timeline ingest.Timeline
+	entry ingest.Entry
 
 	// What the metadata said.
 	described bool
@@ -44,10 +27,6 @@ type demuxer struct {
 	codec      media.Codec // of the pictures
 	videoClock clock
 	sounds     []*sound // by track number
-
-	current   []*media.Track // as the sink was told
-	held      []frame
-	heldBytes int
 }
 
 // sound is one audio track; its track is nil until its configuration has come.
@@ -75,10 +54,11 @@ func (c *clock) unwrap(d time.Duration) time.Duration {
 	return time.Duration(c.ms) * time.Millisecond
 }
 
-func newDemuxer(sink ingest.Sink) *demuxer { return &demuxer{sink: sink} }
-
-// announced reports whether the publisher is on air.
-func (d *demuxer) announced() bool { return d.current != nil }
+func newDemuxer(sink ingest.Sink) *demuxer {
+	d := &demuxer{}
+	d.entry = ingest.Entry{Sink: sink, Tracks: d.tracks, Complete: d.complete}
+	return d
+}
 
 // handle takes one message. A *rooms.Error means that the publisher is refused.
 func (d *demuxer) handle(msg message.Message) error {
@@ -255,20 +235,6 @@ func (d *demuxer) tracks() (ts []*media.Track) {
 	return ts
 }
 
-// renew tells the sink of tracks that changed while on air.
-func (d *demuxer) renew() error {
-	if !d.announced() {
-		return nil
-	}
-	ts := d.tracks()
-	if slices.Equal(ts, d.current) {
-		return nil
-	}
-	d.current = ts
-	d.timeline.Retain(ts)
-	return d.sink.SetTracks(ts)
-}
-
 // video takes an access unit of the pictures.
 func (d *demuxer) video(codec media.Codec, dts, delay time.Duration, b []byte) error {
 	d.begin(codec) // a configuration may come in band
@@ -278,11 +244,11 @@ func (d *demuxer) video(codec media.Codec, dts, delay time.Duration, b []byte) e
 		return err
 	}
 	if t := d.pictures.Track(); t != before {
-		if err := d.renew(); err != nil {
+		if err := d.entry.Renew(); err != nil {
 			return err
 		}
 	}
-	return d.frame(frame{d.pictures.Track(), at, delay, key, payload})
+	return d.entry.Put(ingest.Frame{Track: d.pictures.Track(), Time: at, Delay: delay, Key: key, Payload: payload})
 }
 
 // audio takes a frame of sound.
@@ -292,37 +258,9 @@ func (d *demuxer) audio(id uint8, codec media.Codec, dts time.Duration, b []byte
 		return nil
 	}
 	if s.track == nil || s.track.Codec != codec {
-		return d.frame(frame{time: s.clock.unwrap(dts)}) // no configuration yet, but time passes
+		return d.entry.Put(ingest.Frame{Time: s.clock.unwrap(dts)}) // no configuration yet, but time passes
 	}
-	return d.frame(frame{s.track, s.clock.unwrap(dts), 0, true, b})
-}
-
-// frame passes an access unit on, or holds it until the tracks are known.
-func (d *demuxer) frame(f frame) error {
-	if d.announced() {
-		return d.pass(f)
-	}
-	d.held = append(d.held, f)
-	d.heldBytes += len(f.payload)
-	if !d.complete() {
-		return nil
-	}
-	ts := d.tracks()
-	if len(ts) == 0 {
-		return ingest.Unsupported("no decoder configuration in the first %v", analyze)
-	}
-	if err := d.sink.SetTracks(ts); err != nil {
-		return err
-	}
-	d.current = ts
-	held := d.held
-	d.held = nil
-	for _, h := range held {
-		if err := d.pass(h); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d.entry.Put(ingest.Frame{Track: s.track, Time: s.clock.unwrap(dts), Key: true, Payload: b})
 }
 
 // complete reports whether all tracks that will come are known.
@@ -334,24 +272,8 @@ func (d *demuxer) complete() bool {
 		}
 	}
 	video := d.videoTrack() != nil
-	switch {
-	case video && audio > 0 && audio >= d.wantAudio:
-		return true
-	case d.described && (video || !d.wantVideo) && audio >= d.wantAudio && video == d.wantVideo:
-		return true
+	if d.described {
+		return (video || !d.wantVideo) && audio >= d.wantAudio && (video || audio > 0)
 	}
-	span := d.held[len(d.held)-1].time - d.held[0].time
-	return span >= analyze || len(d.held) >= maxHeld || d.heldBytes >= maxHeldBytes
-}
-
-// pass hands one access unit to the sink.
-func (d *demuxer) pass(f frame) error {
-	if len(f.payload) == 0 || !slices.Contains(d.current, f.track) {
-		return nil
-	}
-	dts, pts, jump, ok := d.timeline.Place(f.track, f.time, f.delay)
-	if !ok {
-		return nil
-	}
-	return d.sink.Write(ingest.Sample{Track: f.track, DTS: dts, PTS: pts, Key: f.key, Jump: jump, Payload: f.payload})
+	return video && audio > 0
 }
