@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -47,6 +48,14 @@ func FFmpeg(t testing.TB, args ...string) {
 // unless it is "", and a tone in each of the others.
 func Make(t testing.TB, length time.Duration, video media.Codec, audio ...media.Codec) *Film {
 	t.Helper()
+	file := filepath.Join(t.TempDir(), "film.mp4")
+	MakeFile(t, file, length, video, audio...)
+	return Read(t, file)
+}
+
+// MakeFile is Make into a file, of the kind that its name says.
+func MakeFile(t testing.TB, file string, length time.Duration, video media.Codec, audio ...media.Codec) {
+	t.Helper()
 	args := []string{"-threads", "1"}
 	if video != "" {
 		args = append(args, "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30")
@@ -64,9 +73,7 @@ func Make(t testing.TB, length time.Duration, video media.Codec, audio ...media.
 	for i, a := range audio {
 		args = append(args, "-c:a:"+string(rune('0'+i)), Encoders[a][1])
 	}
-	file := filepath.Join(t.TempDir(), "film.mp4")
-	FFmpeg(t, append(args, "-t", length.String()[:len(length.String())-1], "-strict", "-2", file)...)
-	return Read(t, file)
+	FFmpeg(t, append(args, "-t", strconv.FormatFloat(length.Seconds(), 'f', 3, 64), "-strict", "-2", file)...)
 }
 
 func btoi(b bool) int {
