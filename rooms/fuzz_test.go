@@ -96,11 +96,11 @@ func FuzzTicket(f *testing.F) {
 	tickets := newTickets(secret.New("a key of the server's own"))
 	c := someClaims()
 	good := tickets.seal(&c).Reveal()
-	f.Add("room", good)
-	f.Add("other", good)
-	f.Add("room", good[:len(good)-1])
-	f.Fuzz(func(t *testing.T, room, ticket string) {
-		got, err := tickets.open(room, ticket)
+	f.Add(good)
+	f.Add(good[:len(good)-1])
+	f.Add(strings.Repeat("A", 32))
+	f.Fuzz(func(t *testing.T, ticket string) {
+		got, err := tickets.open(ticket)
 		if err == nil && (ticket != good || got != c) {
 			t.Fatalf("a forged ticket opens as %+v", got)
 		}

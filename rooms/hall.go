@@ -268,6 +268,7 @@ func (d *Door) endSeat(h *hall, p *seat, why *Error, t time.Time) {
 	if h.facts.gone {
 		code = CodeNotFound
 	}
+	p.dismiss(why)
 	d.freeSeat(h, p, t)
 	h.tell(Event{Kind: SessionEnded, ParticipantID: p.claims.Participant, Code: code, Detail: why.Detail})
 }
@@ -275,6 +276,7 @@ func (d *Door) endSeat(h *hall, p *seat, why *Error, t time.Time) {
 // freeSeat gives a seat back; mu is held.
 func (d *Door) freeSeat(h *hall, p *seat, t time.Time) {
 	h.seats.free(p, t)
+	p.dismiss(errSessionOver)
 	d.plans.add(h.countedFor, -1)
 }
 

@@ -27,11 +27,15 @@ type seat struct {
 	until   time.Time  // held until then without a socket
 	players [maxPlayers]player
 	ticket  string // by which the seat is found without opening it
+	// audience are the tools that watch by this seat, each to be told once that
+	// it has to end.
+	audience map[*spectator]struct{}
 }
 
 type player struct {
 	id   string
 	seen time.Time
+	open bool // a tool's, which counts until it has gone
 }
 
 func (s *seat) held(now time.Time) bool { return s.sockets > 0 || now.Before(s.until) }
@@ -45,25 +49,45 @@ func (s *seat) keep(now time.Time, grace time.Duration) {
 
 // play counts a player; retry is when another may come, 0 when this one may.
 func (s *seat) play(id string, now time.Time) (retry time.Duration) {
-	free := -1
 	for i := range s.players {
-		p := &s.players[i]
-		if p.id == id {
+		if p := &s.players[i]; p.id == id && !p.open {
 			p.seen = now
 			return 0
 		}
+	}
+	i, retry := s.place(now)
+	if retry == 0 {
+		s.players[i] = player{id: id, seen: now}
+	}
+	return retry
+}
+
+// place finds room for another player; retry is when there may be some.
+func (s *seat) place(now time.Time) (i int, retry time.Duration) {
+	for i := range s.players {
+		p := &s.players[i]
 		left := playerLife - now.Sub(p.seen)
-		if p.id == "" || left <= 0 {
-			free = i
-		} else if retry == 0 || left < retry {
+		switch {
+		case p.open: // nobody knows how long
+			left = playerLife
+		case p.id == "" || left <= 0:
+			return i, 0
+		}
+		if retry == 0 || left < retry {
 			retry = left
 		}
 	}
-	if free < 0 {
-		return retry
+	return 0, retry
+}
+
+// dismiss tells the tools that watch by this seat that they have to end. They
+// are told by goroutines of their own: a lock is held, and they give back what
+// they hold.
+func (s *seat) dismiss(why error) {
+	for a := range s.audience {
+		go a.end(why)
 	}
-	s.players[free] = player{id, now}
-	return 0
+	s.audience = nil
 }
 
 // seats are the places of one room.

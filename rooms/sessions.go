@@ -214,12 +214,12 @@ func (d *Door) play(h *hall, p *seat, player string, t time.Time) (Grant, error)
 
 // ticketAgain opens a ticket whose seat is not at hand.
 func (d *Door) ticketAgain(ctx context.Context, roomID, ticket, player string, t time.Time) (Grant, error) {
-	c, err := d.tickets.open(roomID, ticket)
+	c, err := d.readTicket(ticket, t)
 	if err != nil {
 		return Grant{}, err
 	}
-	if c.tooOld(t) {
-		return Grant{}, refuse(CodeSessionExpired, "the ticket has expired")
+	if c.Room != roomID {
+		return Grant{}, errNoTicket
 	}
 	var g Grant
 	err = d.enter(ctx, roomID, func(h *hall) error {

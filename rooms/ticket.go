@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	ticketVersion  = 1
+	ticketVersion  = 2
 	maxTicketChars = 4 << 10
 )
 
@@ -48,17 +48,15 @@ func newTickets(key secret.Text) *tickets {
 func (t *tickets) seal(c *claims) secret.Text {
 	plain := packClaims(c)
 	mac := hmac.New(sha256.New, t.nonceKey)
-	mac.Write([]byte(c.Room))
-	mac.Write([]byte{0})
 	mac.Write(plain)
 	nonce := mac.Sum(nil)[:chacha20poly1305.NonceSizeX]
-	return secret.New(base64.RawURLEncoding.EncodeToString(t.aead.Seal(nonce, nonce, plain, []byte(c.Room))))
+	return secret.New(base64.RawURLEncoding.EncodeToString(t.aead.Seal(nonce, nonce, plain, nil)))
 }
 
 var errNoTicket = refuse(CodeNotFound, "there is no such playback")
 
-// open returns the claims of a ticket that this server made for the room.
-func (t *tickets) open(roomID, ticket string) (claims, error) {
+// open returns the claims of a ticket that this server made.
+func (t *tickets) open(ticket string) (claims, error) {
 	// The decoder skips line breaks; a ticket has one spelling only.
 	if len(ticket) > maxTicketChars || strings.ContainsAny(ticket, "\r\n") {
 		return claims{}, errNoTicket
@@ -67,7 +65,7 @@ func (t *tickets) open(roomID, ticket string) (claims, error) {
 	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX {
 		return claims{}, errNoTicket
 	}
-	plain, err := t.aead.Open(nil, sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:], []byte(roomID))
+	plain, err := t.aead.Open(nil, sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:], nil)
 	if err != nil {
 		return claims{}, errNoTicket
 	}
@@ -75,18 +73,16 @@ func (t *tickets) open(roomID, ticket string) (claims, error) {
 	if err != nil {
 		return claims{}, errNoTicket
 	}
-	c.Room = roomID
 	return c, nil
 }
 
-// packClaims writes claims without their room: a version, numbers as varints,
-// texts with their length.
+// packClaims writes claims: a version, numbers as varints, texts with their length.
 func packClaims(c *claims) []byte {
 	b := []byte{ticketVersion}
 	for _, n := range []int64{c.DoorEpoch, c.SessionEpoch, c.JoinedAt.UnixMicro()} {
 		b = binary.AppendVarint(b, n)
 	}
-	for _, s := range []string{c.Participant, string(c.Role), c.Name, c.ExternalID, string(c.Via), c.JoinToken, c.Device, c.Run} {
+	for _, s := range []string{c.Room, c.Participant, string(c.Role), c.Name, c.ExternalID, string(c.Via), c.JoinToken, c.Device, c.Run} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
@@ -111,7 +107,7 @@ func unpackClaims(b []byte) (claims, error) {
 	}
 	c.JoinedAt = time.UnixMicro(joined).UTC()
 	var role, way string
-	for _, s := range []*string{&c.Participant, &role, &c.Name, &c.ExternalID, &way, &c.JoinToken, &c.Device, &c.Run} {
+	for _, s := range []*string{&c.Room, &c.Participant, &role, &c.Name, &c.ExternalID, &way, &c.JoinToken, &c.Device, &c.Run} {
 		length, size := binary.Uvarint(b)
 		if size <= 0 || length > uint64(len(b)-size) {
 			return claims{}, errPacked
