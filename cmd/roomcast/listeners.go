@@ -60,11 +60,18 @@ func servePlain(ctx context.Context, l net.Listener, h http.Handler, log *slog.L
 	return nil
 }
 
-// publishers opens the doors for encoders.
-func publishers(ctx context.Context, config configs.Config, source *tlscert.Source, inside *parts, gate *ingest.Gate, hub *live.Hub, log *slog.Logger) (api.Listeners, error) {
+// entrance is where encoders and watching tools are led.
+type entrance struct {
+	gate    *ingest.Gate
+	theatre *live.Theatre
+	hub     *live.Hub
+}
+
+// publishers opens the doors for encoders, and for tools that watch.
+func publishers(ctx context.Context, config configs.Config, source *tlscert.Source, inside *parts, to entrance, log *slog.Logger) (api.Listeners, error) {
 	var open api.Listeners
 	begin := func(o rtmp.Options, port *int) error {
-		o.Gate, o.Log = gate, log
+		o.Gate, o.Log = to.gate, log
 		server := rtmp.NewServer(o)
 		if err := server.Listen(ctx); err != nil {
 			return err
@@ -86,18 +93,27 @@ func publishers(ctx context.Context, config configs.Config, source *tlscert.Sour
 		}
 	}
 	if config.RTSP.Address.On() {
-		o := rtsp.Options{Address: config.RTSP.Address.String(), Gate: gate, Warnings: hub, Log: log}
-		if config.RTSP.UDPAddress.On() {
-			o.UDPAddress = config.RTSP.UDPAddress.String()
-		}
-		server := rtsp.NewServer(o)
-		if err := server.Listen(ctx); err != nil {
+		var err error
+		if open.RTSPPort, err = openRTSP(ctx, config.RTSP, inside, to, log); err != nil {
 			return open, err
 		}
-		if a, ok := server.Addr().(*net.TCPAddr); ok {
-			open.RTSPPort = a.Port
-		}
-		inside.start("speak RTSP", server.Run)
 	}
 	return open, nil
+}
+
+// openRTSP opens the door for RTSP and says on which port.
+func openRTSP(ctx context.Context, config configs.RTSP, inside *parts, to entrance, log *slog.Logger) (port int, err error) {
+	o := rtsp.Options{Address: config.Address.String(), Gate: to.gate, Theatre: to.theatre, Warnings: to.hub, Log: log}
+	if config.UDPAddress.On() {
+		o.UDPAddress = config.UDPAddress.String()
+	}
+	server := rtsp.NewServer(o)
+	if err := server.Listen(ctx); err != nil {
+		return 0, err
+	}
+	if a, ok := server.Addr().(*net.TCPAddr); ok {
+		port = a.Port
+	}
+	inside.start("speak RTSP", server.Run)
+	return port, nil
 }

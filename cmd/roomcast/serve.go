@@ -67,7 +67,11 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 			return err
 		}
 	}
-	hub := live.NewHub(live.Options{Runs: door, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: findFFmpeg(ctx, config.FFmpeg, log), Log: log})
+	theatre := live.NewTheatre(door)
+	hub := live.NewHub(live.Options{
+		Runs: door, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: findFFmpeg(ctx, config.FFmpeg, log),
+		Follow: []func(context.Context, live.Show){theatre.Follow}, Log: log,
+	})
 	defer registry.Watch(hub.RoomEvent)()
 
 	certificates, err := certificateSource(config, log)
@@ -77,7 +81,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	inside := newParts(context.WithoutCancel(ctx)) // ends after the HTTP door has closed
 	defer func() { failure = errors.Join(failure, inside.end()) }()
 	gate := ingest.NewGate(ingest.GateOptions{Door: door, Hub: hub, Log: log})
-	listeners, err := publishers(ctx, config, certificates, inside, gate, hub, log)
+	listeners, err := publishers(ctx, config, certificates, inside, entrance{gate, theatre, hub}, log)
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,7 @@ type Endpoints struct {
 	HLS       string `json:"hls,omitempty" format:"uri" doc:"live: the multivariant playlist"`
 	DVR       string `json:"dvr,omitempty" format:"uri" doc:"live: the multivariant playlist of the rewind window, if the room has one"`
 	WHIP      string `json:"whip,omitempty" format:"uri" doc:"live, simulcast: where a moderator publishes by WebRTC, with the session as Bearer credential"`
+	RTSP      string `json:"rtsp,omitempty" format:"uri" doc:"live: for tools such as VLC, while RTSP is on"`
 }
 
 // ICEServer is a STUN or TURN server, as RTCPeerConnection takes it.
@@ -182,6 +183,9 @@ func (v *visit) joined(j rooms.Joined, err error) (reply, error) {
 		answer.Endpoints.HLS = base.playback(j.Grant.RoomID, j.Ticket, "index.m3u8")
 		if j.Room.Settings.Features.DVRWindowSeconds > 0 {
 			answer.Endpoints.DVR = base.playback(j.Grant.RoomID, j.Ticket, "dvr.m3u8")
+		}
+		if port := v.api.options.Listeners().RTSPPort; port != 0 {
+			answer.Endpoints.RTSP = "rtsp://" + base.withPort(port, 0) + "/play/" + j.Ticket.Reveal()
 		}
 	}
 	return reply{body: answer}, nil

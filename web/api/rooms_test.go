@@ -223,6 +223,22 @@ func TestURLsAreThoseTheCallerCanUse(t *testing.T) {
 	}
 }
 
+func TestAddressesOfRTSPAreWhole(t *testing.T) {
+	h := newHouse(t, func(o *web.Options) { o.API.Listeners = func() api.Listeners { return api.Listeners{RTSPPort: 8554} } })
+	a := h.must(201, "POST", "/api/v1/rooms", `{"room_name":"x","room_type":"live"}`, "Host", "a.example")
+	ingest, _ := a.body["ingest_urls"].(map[string]any)
+	rtsp, _ := ingest["rtsp"].(map[string]any)
+	if want := "rtsp://a.example:8554/live/" + a.str("stream_key"); rtsp["url"] != want || ingest["rtmp"] != nil {
+		t.Errorf("ingest_urls %v, want %s", ingest, want)
+	}
+	joined := h.join(a.str("participant_token"), "")
+	endpoints, _ := joined.body["endpoints"].(map[string]any)
+	hls, _ := endpoints["hls"].(string)
+	if ticket := strings.Split(hls, "/")[5]; endpoints["rtsp"] != "rtsp://example.com:8554/play/"+ticket {
+		t.Errorf("endpoints %v", endpoints)
+	}
+}
+
 func TestCustomersAndSubscriptions(t *testing.T) {
 	h := newHouse(t, nil)
 	customer := h.must(201, "POST", "/api/v1/customers", `{"name":"Example Ltd","external_id":"e1","customer_metadata":{"n":1.0}}`)
