@@ -57,11 +57,15 @@ WarnBeforeStartingStream=false
 	writeJSON(t, filepath.Join(config, "basic", "scenes", "test.json"), map[string]any{
 		"name": "test", "current_scene": "Scene", "current_program_scene": "Scene", "scene_order": []any{map[string]any{"name": "Scene"}},
 		"sources": []any{
-			map[string]any{"id": "ffmpeg_source", "versioned_id": "ffmpeg_source", "name": "clip", "enabled": true, "volume": 1.0, "mixers": 255,
-				"settings": map[string]any{"is_local_file": true, "local_file": clip, "looping": true, "restart_on_activate": true}},
+			map[string]any{
+				"id": "ffmpeg_source", "versioned_id": "ffmpeg_source", "name": "clip", "enabled": true, "volume": 1.0, "mixers": 255,
+				"settings": map[string]any{"is_local_file": true, "local_file": clip, "looping": true, "restart_on_activate": true},
+			},
 			map[string]any{"id": "scene", "versioned_id": "scene", "name": "Scene", "enabled": true, "settings": map[string]any{
-				"id_counter": 1, "custom_size": false, "items": []any{map[string]any{"name": "clip", "id": 1, "visible": true, "align": 5,
-					"pos": point(0, 0), "scale": point(1, 1), "bounds_type": 2, "bounds": point(1280, 720)}},
+				"id_counter": 1, "custom_size": false, "items": []any{map[string]any{
+					"name": "clip", "id": 1, "visible": true, "align": 5,
+					"pos": point(0, 0), "scale": point(1, 1), "bounds_type": 2, "bounds": point(1280, 720),
+				}},
 			}},
 		},
 	})
