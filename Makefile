@@ -86,6 +86,7 @@ check: lint test-app ## the quick loop: lint and unit tests
 test-long: build need-gcc need-ffmpeg need-gstreamer need-chromium $(E2E)/node_modules/.installed ## the checks that take longer, and each fuzz test for a while
 	@$(GO_TEST) -tags long -timeout 80m ./...
 	@cd $(E2E) && $(NPM) run --silent long
+	@CGO_ENABLED=0 go test -tags long -timeout 20m ./test/scale/...
 	@scripts/fuzz.sh $(or $(FUZZTIME),30s)
 
 .PHONY: test-obs

@@ -50,7 +50,7 @@ type queue struct {
 
 func newQueue() *queue { return &queue{wake: make(chan struct{}, 1)} }
 
-// put adds a frame. A client for whom too much waits loses all of it, for it
+// put adds a frame and leaves it to the caller to signal. A client for whom too much waits loses all of it, for it
 // could not catch up with that either, and is to come back.
 func (q *queue) put(f frame) {
 	q.mu.Lock()
@@ -65,7 +65,6 @@ func (q *queue) put(f frame) {
 		q.frames = append(q.frames, f)
 		q.bytes += f.size
 	}
-	q.signal()
 }
 
 // finish ends the queue: frames that wait are still written, then the socket is
@@ -94,6 +93,7 @@ func (q *queue) ended() bool {
 	return q.end != 0
 }
 
+// signal wakes the writer.
 func (q *queue) signal() {
 	select {
 	case q.wake <- struct{}{}:

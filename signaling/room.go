@@ -29,6 +29,7 @@ type room struct {
 	known   bool // view has been read
 	view    rooms.View
 	members map[string]*member
+	sockets []*socket   // for tell: used again
 	chat    *chat       // the server's, while the room is in motion
 	telling *time.Timer // until what was said is told; nil when nothing waits
 	spoken  time.Time   // when chat was told last
@@ -123,11 +124,22 @@ func (r *room) tellBut(but *member, m protocol.ServerMessage) {
 		r.server.log.Error("message not sent", "error", err)
 		return
 	}
+	sockets := r.sockets[:0]
 	for _, other := range r.members {
 		if sock := other.sock.Load(); sock != nil && other != but {
-			sock.sendFrame(f)
+			sock.out.put(f)
+			sockets = append(sockets, sock)
 		}
 	}
+	if len(sockets) > wakeAtOnce {
+		r.server.waker.add(sockets)
+	} else {
+		for _, sock := range sockets {
+			sock.out.signal()
+		}
+	}
+	clear(sockets)
+	r.sockets = sockets[:0]
 }
 
 // arrived, left and changed tell of a member, as the room's presence has it.

@@ -20,7 +20,7 @@ type visit struct {
 	session secret.Text
 }
 
-// serve reads a socket until it ends. It runs on the request's goroutine.
+// serve reads a socket until it ends.
 func (s *Server) serve(sock *socket) {
 	if err := sock.conn.SetReadDeadline(time.Now().Add(s.hello)); err != nil {
 		return

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -71,7 +72,8 @@ type Server struct {
 	cancel   context.CancelFunc
 	unwatch  []func()
 	news     news
-	serving  sync.WaitGroup // sockets, and the goroutine of the news
+	waker    *waker
+	serving  sync.WaitGroup // sockets, and the goroutines of news and waker
 	grace    time.Duration  // how long a client may be away: protocol.ResumeWindow
 	hello    time.Duration  // how long a socket may be silent at first: protocol.HelloTimeout
 
@@ -93,8 +95,11 @@ func NewServer(o Options) *Server {
 	s := &Server{
 		o: o, log: o.Log, grace: protocol.ResumeWindow, hello: protocol.HelloTimeout,
 		rooms: map[string]*room{}, chats: map[string]*chat{}, sockets: map[*socket]struct{}{},
+		waker: newWaker(),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: protocol.HelloTimeout,
+			// What idle clients hold is kept small: most messages are prepared for all and pass no buffer.
+			ReadBufferSize: socketReadBuffer, WriteBufferSize: socketWriteBuffer, WriteBufferPool: &sync.Pool{},
 			// The session is in the first message, never in a cookie: another
 			// site's page can open a socket but has no session to show.
 			CheckOrigin: func(*http.Request) bool { return true },
@@ -103,6 +108,7 @@ func NewServer(o Options) *Server {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.news.wake = make(chan struct{}, 1)
 	s.serving.Go(s.spread)
+	s.serving.Go(func() { s.waker.run(s.ctx) })
 	s.unwatch = append(s.unwatch, o.Registry.Watch(s.onEvent))
 	if o.Broadcasts != nil {
 		s.unwatch = append(s.unwatch, o.Broadcasts.Watch(func(roomID string, _ live.State) {
@@ -112,7 +118,7 @@ func NewServer(o Options) *Server {
 	return s
 }
 
-// ServeHTTP takes a WebSocket and serves it until it closes.
+// ServeHTTP takes a WebSocket, which is served until it closes.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !websocket.IsWebSocketUpgrade(r) {
 		w.Header().Set("Upgrade", "websocket")
@@ -128,11 +134,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.serving.Add(1)
 	s.mu.Unlock()
-	defer s.serving.Done()
 	conn, err := s.upgrader.Upgrade(w, r, nil)
 	if err != nil {
+		s.serving.Done()
 		return // Upgrade has answered
 	}
+	// A goroutine of its own: that of the request, with its stack and buffers, has done its part.
+	go s.attend(conn)
+}
+
+// attend serves a WebSocket until it closes.
+func (s *Server) attend(conn *websocket.Conn) {
+	defer s.serving.Done()
+	defer func() {
+		if fault := recover(); fault != nil {
+			s.log.Error("a socket's goroutine panicked", "panic", fault, "stack", string(debug.Stack()))
+		}
+	}()
 	sock := newSocket(conn, s.log)
 	if !s.add(sock) {
 		sock.send(&protocol.Error{Code: protocol.CodeShuttingDown, Detail: "the server is going down", Fatal: true})

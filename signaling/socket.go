@@ -15,9 +15,12 @@ const (
 	writeTimeout = 10 * time.Second
 	// goodbye is how long the other side has to answer a close.
 	goodbye = time.Second
+
+	socketReadBuffer  = 512
+	socketWriteBuffer = 1024
 )
 
-// socket is one WebSocket: a reader (the goroutine that serves the request),
+// socket is one WebSocket: a reader (the goroutine that attends it),
 // a writer, and the queue between everybody and the writer.
 type socket struct {
 	conn *websocket.Conn
@@ -42,7 +45,10 @@ func (s *socket) send(m protocol.ServerMessage) {
 }
 
 // sendFrame queues a rendered message.
-func (s *socket) sendFrame(f frame) { s.out.put(f) }
+func (s *socket) sendFrame(f frame) {
+	s.out.put(f)
+	s.out.signal()
+}
 
 // close has the socket closed once what waits has been written.
 func (s *socket) close(code int) { s.out.finish(code) }
