@@ -154,7 +154,7 @@ var errRestart = errors.New("a hole in the sound")
 var errEnded = errors.New("ffmpeg ended by itself")
 
 func (a *Audio) args() []string {
-	args := []string{"-probesize", "32", "-analyzeduration", "0", "-fflags", "nobuffer", "-flags", "low_delay", "-threads", "1"}
+	args := []string{"-probesize", "32", "-analyzeduration", "0", "-flags", "low_delay", "-threads", "1"}
 	if _, ok := a.o.Tool.Has("libopus"); ok {
 		args = append(args, "-c:a", "libopus") // as many samples out as the packet says
 	}

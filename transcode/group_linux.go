@@ -20,3 +20,9 @@ func signalGroup(p *os.Process, force bool) {
 	// A group whose leader was not waited for cannot be somebody else's.
 	_ = syscall.Kill(-p.Pid, sig)
 }
+
+// niceness is that of what can wait, or be shed.
+const niceness = 5
+
+// background lowers the priority of a process and all threads it is yet to start.
+func background(p *os.Process) { _ = syscall.Setpriority(syscall.PRIO_PROCESS, p.Pid, niceness) }

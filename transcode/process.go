@@ -38,7 +38,9 @@ type Job struct {
 	Outputs int
 	// Progress, unless nil, is told about twice a second how far it is.
 	Progress func(Progress)
-	Log      *slog.Logger
+	// Background gives everything else on the machine precedence.
+	Background bool
+	Log        *slog.Logger
 }
 
 // OutputPipe is how Args name output i of a job, counted from 0.
@@ -88,6 +90,9 @@ func (t *Tool) Start(ctx context.Context, job Job) (*Process, error) {
 	if err := <-started; err != nil {
 		closeAll(append(p.outputs, p.stdin))
 		return nil, fmt.Errorf("start %s: %w", job.Name, err)
+	}
+	if job.Background {
+		background(p.cmd.Process)
 	}
 	if job.Progress != nil {
 		last := len(p.outputs) - 1
