@@ -17,15 +17,16 @@ import (
 )
 
 const (
+	frameRate  = 30
+	sampleRate = 48000
+	aacFrame   = time.Duration(mpeg4audio.SamplesPerAccessUnit) * time.Second / sampleRate
+	// clipSeconds is a whole number of AAC frames too.
 	clipSeconds = 8
-	frameRate   = 30
-	sampleRate  = 48000
-	aacFrame    = time.Duration(mpeg4audio.SamplesPerAccessUnit) * time.Second / sampleRate
 )
 
-// clip is a short encoding that publishers send over and over. It has no
-// B-frames: decode and presentation times are the same.
-type clip struct {
+// Clip is a short encoding that publishers send over and over: H.264 without
+// B-frames, a key frame every 2 s, and AAC.
+type Clip struct {
 	sps, pps []byte
 	audio    *mpeg4audio.AudioSpecificConfig
 	frames   []frame // in the order of their times
@@ -39,11 +40,12 @@ type frame struct {
 	sound []byte   // one AAC access unit
 }
 
-// encode makes a clip of bitrate bits per second with ffmpeg.
-func encode(ctx context.Context, ffmpeg string, bitrate int) (*clip, error) {
+// Encode makes a clip with ffmpeg: size is "WxH" in pixels, bitrate of the
+// picture in bits per second.
+func Encode(ctx context.Context, ffmpeg, size string, bitrate int) (*Clip, error) {
 	rate := strconv.Itoa(bitrate)
 	cmd := exec.CommandContext(ctx, ffmpeg, "-v", "error", "-nostdin", //nolint:gosec // the operator names the program
-		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=1280x720:rate=%d,noise=alls=12:allf=t", frameRate),
+		"-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=%s:rate=%d,noise=alls=12:allf=t", size, frameRate),
 		"-f", "lavfi", "-i", fmt.Sprintf("sine=frequency=440:sample_rate=%d", sampleRate),
 		"-t", strconv.Itoa(clipSeconds), "-pix_fmt", "yuv420p",
 		"-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-g", strconv.Itoa(2*frameRate), "-sc_threshold", "0",
@@ -57,12 +59,12 @@ func encode(ctx context.Context, ffmpeg string, bitrate int) (*clip, error) {
 	return readClip(&out)
 }
 
-func readClip(r io.Reader) (*clip, error) {
+func readClip(r io.Reader) (*Clip, error) {
 	reader := &mpegts.Reader{R: r}
 	if err := reader.Initialize(); err != nil {
 		return nil, fmt.Errorf("read the clip: %w", err)
 	}
-	c := &clip{length: clipSeconds * time.Second}
+	c := &Clip{length: clipSeconds * time.Second}
 	var pictures, sounds []frame
 	for _, track := range reader.Tracks() {
 		switch codec := track.Codec.(type) {
@@ -97,7 +99,7 @@ func readClip(r io.Reader) (*clip, error) {
 }
 
 // picture keeps an access unit without parameter sets and delimiters.
-func (c *clip) picture(au [][]byte) (kept [][]byte) {
+func (c *Clip) picture(au [][]byte) (kept [][]byte) {
 	for _, nal := range au {
 		switch h264.NALUType(nal[0] & 0x1f) {
 		case h264.NALUTypeSPS:

@@ -100,7 +100,7 @@ func Live(ctx context.Context, o LiveOptions) (report *LiveReport, err error) {
 	}
 	api := &control{base: strings.TrimSuffix(o.URL, "/"), key: o.Key, client: &http.Client{Transport: newTransport()}}
 	o.Log.Info("encoding the clip", "seconds", clipSeconds, "bitrate_bps", o.BitrateBps)
-	c, err := encode(ctx, o.FFmpeg, o.BitrateBps)
+	c, err := Encode(ctx, o.FFmpeg, "1280x720", o.BitrateBps)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func Live(ctx context.Context, o LiveOptions) (report *LiveReport, err error) {
 	for _, r := range stage {
 		address := r.IngestURLs.RTMP.URL + "#" + r.IngestURLs.RTMP.StreamKey
 		group.Go(func() {
-			if err := publish(ctx, c, address); err != nil {
+			if err := (&Publication{Clip: c}).Run(ctx, address); err != nil {
 				cancel(err)
 			}
 		})

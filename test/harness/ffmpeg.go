@@ -144,6 +144,12 @@ var (
 // play, and says what came out.
 func (s *Server) Pull(t testing.TB, viewer Joined, length time.Duration) Pulled {
 	t.Helper()
+	return s.Watch(t, viewer, length, true, true)
+}
+
+// Watch is Pull for broadcasts that may have no picture or no sound.
+func (s *Server) Watch(t testing.TB, viewer Joined, length time.Duration, picture, sound bool) Pulled {
+	t.Helper()
 	url := viewer.Endpoints["hls"]
 	var last Answer
 	Eventually(t, 20*time.Second, "there is a playlist", func() bool {
@@ -152,8 +158,14 @@ func (s *Server) Pull(t testing.TB, viewer Joined, length time.Duration) Pulled 
 	}, func() any { return last.Status })
 	ctx, cancel := context.WithTimeout(context.Background(), length+30*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "ffmpeg", "-hide_banner", "-nostdin", "-i", url, "-t", fmt.Sprintf("%.1f", length.Seconds()),
-		"-map", "0:v:0", "-map", "0:a:0", "-af", "volumedetect", "-f", "null", "-")
+	args := []string{"-hide_banner", "-nostdin", "-i", url, "-t", fmt.Sprintf("%.1f", length.Seconds())}
+	if picture {
+		args = append(args, "-map", "0:v:0")
+	}
+	if sound {
+		args = append(args, "-map", "0:a:0", "-af", "volumedetect")
+	}
+	cmd := exec.CommandContext(ctx, "ffmpeg", append(args, "-f", "null", "-")...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -151,3 +151,17 @@ func parentOf(pid int) (int, bool) {
 	parent, err := strconv.Atoi(fields[1])
 	return parent, err == nil
 }
+
+// RSS is how much memory the process has, in bytes.
+func (s *Server) RSS() int64 {
+	s.t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.PID()))
+	if err != nil {
+		s.t.Fatalf("read the process's memory: %v", err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(b))[1], 10, 64)
+	if err != nil {
+		s.t.Fatalf("read the process's memory: %v", err)
+	}
+	return pages * int64(os.Getpagesize())
+}

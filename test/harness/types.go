@@ -90,6 +90,20 @@ type Stream struct {
 	InterruptedAt *time.Time `json:"interrupted_at"`
 	Viewers       int        `json:"viewers"`
 	BytesIn       int64      `json:"bytes_in"`
+	Warnings      []struct {
+		Code   string `json:"code"`
+		Detail string `json:"detail"`
+	} `json:"warnings"`
+}
+
+// Warns reports whether the broadcaster is warned of something.
+func (s Stream) Warns(code string) bool {
+	for _, w := range s.Warnings {
+		if w.Code == code {
+			return true
+		}
+	}
+	return false
 }
 
 // Page is one page of a list.
