@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -305,6 +306,18 @@ func (l *Ladder) Lag() (lag time.Duration) {
 
 // PID is ffmpeg's number.
 func (l *Ladder) PID() int { return l.process.PID() }
+
+// Kill ends ffmpeg at once, and does not wait for that: Write fails soon.
+func (l *Ladder) Kill() { l.process.Kill() }
+
+// Newest is the time up to which every rung is made.
+func (l *Ladder) Newest() time.Duration {
+	newest := int64(math.MaxInt64)
+	for i := range l.out {
+		newest = min(newest, l.out[i].Load())
+	}
+	return time.Duration(newest)
+}
 
 // Done is closed when ffmpeg has ended.
 func (l *Ladder) Done() <-chan struct{} { return l.process.Done() }

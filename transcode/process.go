@@ -225,6 +225,9 @@ func (p *Process) Stop() {
 	_ = p.Wait()
 }
 
+// Kill ends the process at once, and does not wait for that.
+func (p *Process) Kill() { signalGroup(p.cmd.Process, true) }
+
 // Wait returns when the process is gone, closes what is left of its outputs,
 // and tells why it ended. Outputs must have been read, or not be wanted any more.
 func (p *Process) Wait() error {
