@@ -290,6 +290,8 @@ func (l *liveRun) viewer(at endpoints) (viewer, error) {
 			v := &hlsViewer{fetcher: fetcher{client: &http.Client{Transport: transport}, tally: t}, lowLatency: l.o.Mode == ModeLLHLS}
 			return v.watch(ctx, at.HLS)
 		}
+	case l.o.Mode == ModeRTSP && at.RTSP != "":
+		watch = func(ctx context.Context, t *tally) error { return watchRTSP(ctx, at.RTSP, t) }
 	case l.o.Mode == ModeRTMP && at.RTMP != "":
 		watch = func(ctx context.Context, t *tally) error { return watchRTMP(ctx, at.RTMP, t) }
 	default:

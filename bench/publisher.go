@@ -119,7 +119,7 @@ func (s *sender) write(f *frame, at time.Duration) error {
 	switch {
 	case f.sound != nil && !s.NoSound:
 		return s.w.WriteMPEG4Audio(s.audio, at, f.sound)
-	case f.video != nil && !s.NoPicture && !(s.NoKeyFrames && h264.IsRandomAccess(f.video)):
+	case f.video != nil && !s.NoPicture && (!s.NoKeyFrames || !h264.IsRandomAccess(f.video)):
 		au := append([][]byte{clockNAL(time.Now())}, f.video...)
 		if s.padding != nil {
 			au = append(au[:1:1], append([][]byte{s.padding}, f.video...)...)

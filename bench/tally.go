@@ -43,6 +43,13 @@ func (t *tally) answered(n int) {
 	}
 }
 
+// received counts n bytes that nobody asked for one by one.
+func (t *tally) received(n int) {
+	if t.counts() {
+		t.bytes += int64(n)
+	}
+}
+
 // stall counts a pause of the picture.
 func (t *tally) stall(d time.Duration) {
 	if t.counts() {

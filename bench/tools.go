@@ -8,6 +8,11 @@ import (
 
 	"github.com/bluenviron/gortmplib"
 	"github.com/bluenviron/gortmplib/pkg/message"
+	"github.com/bluenviron/gortsplib/v5"
+	"github.com/bluenviron/gortsplib/v5/pkg/base"
+	"github.com/bluenviron/gortsplib/v5/pkg/description"
+	"github.com/bluenviron/gortsplib/v5/pkg/format"
+	"github.com/pion/rtp"
 )
 
 // readWithin bounds the wait for the next message of a broadcast.
@@ -35,10 +40,50 @@ func watchRTMP(ctx context.Context, address string, t *tally) error {
 		}
 		switch m := msg.(type) {
 		case *message.Video:
-			t.answered(len(m.AU))
+			t.received(len(m.AU))
 			t.media(m.AU)
 		case *message.Audio:
-			t.answered(len(m.AU))
+			t.received(len(m.AU))
 		}
+	}
+}
+
+// watchRTSP plays by RTSP over TCP until ctx ends, and looks into every packet:
+// the SEI message with the clock is smaller than one.
+func watchRTSP(ctx context.Context, address string, t *tally) error {
+	u, err := base.ParseURL(address)
+	if err != nil {
+		return fmt.Errorf("read the playing address: %w", err)
+	}
+	tcp := gortsplib.ProtocolTCP
+	client := &gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Protocol: &tcp, ReadTimeout: readWithin, WriteTimeout: writeWithin}
+	if err := client.Start(); err != nil {
+		return fmt.Errorf("play by RTSP: %w", err)
+	}
+	defer client.Close()
+	session, _, err := client.Describe(u)
+	if err != nil {
+		return fmt.Errorf("play by RTSP: %w", err)
+	}
+	if err := client.SetupAll(session.BaseURL, session.Medias); err != nil {
+		return fmt.Errorf("play by RTSP: %w", err)
+	}
+	// One goroutine of the library reads, and calls this.
+	client.OnPacketRTPAny(func(_ *description.Media, _ format.Format, p *rtp.Packet) {
+		t.received(len(p.Payload))
+		t.media(p.Payload)
+	})
+	if _, err := client.Play(nil); err != nil {
+		return fmt.Errorf("play by RTSP: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- client.Wait() }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("play by RTSP: %w", err)
+	case <-ctx.Done():
+		client.Close()
+		<-ended
+		return nil
 	}
 }
