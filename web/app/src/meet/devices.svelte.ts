@@ -42,7 +42,11 @@ export class Devices {
   /** Called with each newly captured track, so that it replaces the one that is sent. */
   ontrack: ((kind: DeviceKind, track: MediaStreamTrack | null) => void) | null = null;
 
-  constructor() {
+  #cameraShape: MediaTrackConstraints;
+
+  /** `shape` is what is asked of a camera; a meeting's unless given. */
+  constructor(shape: MediaTrackConstraints = cameraShape) {
+    this.#cameraShape = shape;
     const kept = remembered();
     this.cameraId = kept.cameraId ?? "";
     this.microphoneId = kept.microphoneId ?? "";
@@ -104,6 +108,14 @@ export class Devices {
     await this.openMicrophone();
   }
 
+  /** Asks another picture of the camera, also of one that runs. */
+  async reshape(shape: MediaTrackConstraints): Promise<void> {
+    this.#cameraShape = shape;
+    if (this.camera === null) return;
+    this.#drop("camera");
+    await this.openCamera();
+  }
+
   chooseSpeaker(id: string): void {
     this.speakerId = id;
     this.#remember();
@@ -118,7 +130,8 @@ export class Devices {
   }
 
   #cameraWish(): MediaTrackConstraints {
-    return this.cameraId === "" ? cameraShape : { ...cameraShape, deviceId: { ideal: this.cameraId } };
+    const shape = this.#cameraShape;
+    return this.cameraId === "" ? shape : { ...shape, deviceId: { ideal: this.cameraId } };
   }
 
   #microphoneWish(): MediaTrackConstraints {

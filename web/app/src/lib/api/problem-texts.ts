@@ -9,6 +9,8 @@ export interface ProblemText {
 /** A text for each `code` the API answers with, and for `network` and `unexpected`, which this page finds by itself. */
 export const problemTexts = {
   malformed_json: () => ({ what: m.problem_malformed_json(), todo: m.problem_malformed_json_do() }),
+  malformed_sdp: () => ({ what: m.problem_malformed_json(), todo: m.problem_malformed_json_do() }),
+  precondition_required: () => ({ what: m.problem_malformed_json(), todo: m.problem_malformed_json_do() }),
   unauthorized: () => ({ what: m.problem_unauthorized(), todo: m.problem_unauthorized_do() }),
   access_code_required: () => ({ what: m.problem_access_code_required(), todo: m.problem_access_code_required_do() }),
   access_code_invalid: () => ({ what: m.problem_access_code_invalid(), todo: m.problem_access_code_invalid_do() }),

@@ -1,0 +1,43 @@
+type Source = "microphone" | "screen";
+
+/**
+ * Mixes what is heard into one track that never ends: microphone and screen come and go in it, and between them it is silence. So
+ * the broadcast's sound is one from beginning to end, and a still screen without any other sound is no broken connection.
+ */
+export class Sound {
+  #context: AudioContext | null = null;
+  #out: MediaStreamAudioDestinationNode | null = null;
+  readonly #inputs = new Map<Source, MediaStreamAudioSourceNode>();
+
+  /** The mixed track. To be called from a click: browsers let sound begin only then. */
+  open(): MediaStreamTrack | null {
+    if (!this.#context) {
+      try {
+        this.#context = new AudioContext({ sampleRate: 48_000, latencyHint: "interactive" });
+      } catch {
+        return null;
+      }
+      this.#out = this.#context.createMediaStreamDestination();
+    }
+    void this.#context.resume().catch(() => undefined);
+    return this.#out?.stream.getAudioTracks()[0] ?? null;
+  }
+
+  /** Lets a source be heard, or no longer with null. */
+  put(source: Source, track: MediaStreamTrack | null): void {
+    this.#inputs.get(source)?.disconnect();
+    this.#inputs.delete(source);
+    if (!track || !this.#context || !this.#out) return;
+    const input = this.#context.createMediaStreamSource(new MediaStream([track]));
+    input.connect(this.#out);
+    this.#inputs.set(source, input);
+  }
+
+  close(): void {
+    for (const input of this.#inputs.values()) input.disconnect();
+    this.#inputs.clear();
+    void this.#context?.close().catch(() => undefined);
+    this.#context = null;
+    this.#out = null;
+  }
+}
