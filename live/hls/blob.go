@@ -32,8 +32,19 @@ type Query struct {
 	Skip bool
 }
 
-// Name is the media playlist's name, to be followed by ".m3u8".
-const Name = "live"
+// Names of media playlists, to be followed by ".m3u8": the source as it comes,
+// and its first audio track alone. Further audio tracks are AudioName with a
+// dash and a number from 2, rungs have the names they are given.
+const (
+	Name      = "live"
+	AudioName = "audio"
+)
+
+// Suffixes of object names.
+const (
+	segmentSuffix = ".m4s"
+	initSuffix    = ".mp4"
+)
 
 // Content types (rfc8216bis, section 4; RFC 4337).
 const (

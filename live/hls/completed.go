@@ -22,20 +22,17 @@ type Completed struct {
 }
 
 // archive hands a finished segment on.
-func (p *Packager) archive(s *segment) {
+func (p *Packager) archive(r *rendition, s *segment) {
 	if p.o.Archive == nil {
 		return
 	}
 	c := Completed{
-		Rendition: Name, MSN: s.number, Name: s.name, Init: s.init, Body: s.body,
-		Start: s.start, Duration: s.duration, DateTime: p.o.Epoch.Add(s.start),
-		Independent: s.independent, Discontinuity: s.discontinuity, Gap: s.gap,
+		Rendition: r.name, MSN: s.number, Name: s.name, Init: s.init, Body: s.body,
+		Start: s.at, Duration: s.duration, DateTime: p.o.Epoch.Add(s.at),
+		Independent: s.independent, Discontinuity: s.discontinuity, Gap: s.gap, Target: p.timing.target,
 	}
 	if b, ok := p.objects.get(s.init); ok {
 		c.InitBody = b.Body
-	}
-	if p.timing.fixed() {
-		c.Target = p.timing.target
 	}
 	p.o.Archive(c)
 }

@@ -1,14 +1,8 @@
 package hls
 
 import (
-	"fmt"
 	"math/bits"
 	"time"
-
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
 
 	"roomcast/media"
 )
@@ -21,100 +15,122 @@ func ticks(d time.Duration, rate int) uint64 {
 	return q
 }
 
-// marshalInit makes the initialization segment of a format.
-func marshalInit(f *media.Format) ([]byte, error) {
-	init := fmp4.Init{}
-	for i, t := range f.Tracks {
-		it := &fmp4.InitTrack{ID: i + 1, TimeScale: uint32(t.ClockRate)}
-		switch t.Codec {
-		case media.H264:
-			it.Codec = &codecs.H264{SPS: t.SPS, PPS: t.PPS}
-		case media.AAC:
-			var c mpeg4audio.AudioSpecificConfig
-			if err := c.Unmarshal(t.AudioConfig); err != nil {
-				return nil, fmt.Errorf("read AAC configuration: %w", err)
-			}
-			it.Codec = &codecs.MPEG4Audio{Config: c}
-		default:
-			return nil, fmt.Errorf("codec %q cannot be packaged", t.Codec)
-		}
-		init.Tracks = append(init.Tracks, it)
-	}
-	var b seekablebuffer.Buffer
-	if err := init.Marshal(&b); err != nil {
-		return nil, fmt.Errorf("write init segment: %w", err)
-	}
-	return b.Bytes(), nil
+// span is n ticks of a clock of rate ticks per second as a duration.
+func span(n, rate int) time.Duration {
+	return time.Duration(int64(n) * int64(time.Second) / int64(rate))
 }
 
-// fragment collects the samples of one part: a moof and its mdat.
+// fragment collects the samples of one part. It is used again for the next:
+// its slices grow to what a part needs and stay.
 type fragment struct {
 	tracks []trackRun
-	// duration is of the main track.
+	// duration is of the main track, and of what the part before left of it.
 	duration time.Duration
 	size     int
+	samples  int
 	// independent says that the main track's first sample is a key frame.
-	independent bool
+	independent, begun bool
 }
 
 // trackRun is the samples of one track, each beginning where the one before ends.
 type trackRun struct {
-	rate    int
+	track   *media.Track
 	base    uint64
-	end     uint64 // where the next sample is due
-	samples []*fmp4.Sample
+	next    uint64 // where the next sample is due
+	going   bool   // next is known
+	samples []sample
+	size    int
 }
 
-func newFragment(f *media.Format) *fragment {
-	fr := &fragment{tracks: make([]trackRun, len(f.Tracks))}
-	for i, t := range f.Tracks {
-		fr.tracks[i].rate = t.ClockRate
+// reset prepares for the samples of some tracks, none of which has begun.
+func (f *fragment) reset(tracks []*media.Track) {
+	f.clear()
+	if cap(f.tracks) < len(tracks) {
+		f.tracks = make([]trackRun, len(tracks))
 	}
-	return fr
+	f.tracks = f.tracks[:len(tracks)]
+	for i, t := range tracks {
+		f.tracks[i] = trackRun{track: t, samples: f.tracks[i].samples}
+	}
 }
 
-func (f *fragment) empty() bool {
+// clear forgets the samples; the tracks go on where they are.
+func (f *fragment) clear() {
 	for i := range f.tracks {
-		if len(f.tracks[i].samples) > 0 {
-			return false
+		r := &f.tracks[i]
+		clear(r.samples)
+		r.samples, r.size = r.samples[:0], 0
+	}
+	f.duration, f.size, f.samples, f.independent, f.begun = 0, 0, 0, false, false
+}
+
+// frameDuration is how long an audio unit lasts by its own word, 0 for video.
+func frameDuration(u *media.Unit) time.Duration {
+	switch {
+	case u.Track.Kind != media.Audio:
+		return 0
+	case u.Track.Codec == media.Opus:
+		if d := media.OpusDuration(u.Payload); d > 0 {
+			return d
 		}
 	}
-	return true
+	return span(u.Track.FrameSamples, u.Track.ClockRate)
 }
 
-// add appends a unit of track i that lasts until end.
-func (f *fragment) add(i int, u *media.Unit, end time.Duration) {
+// audioTicks is the same on the track's clock.
+func audioTicks(u *media.Unit) uint64 {
+	if u.Track.Codec == media.Opus {
+		return ticks(frameDuration(u), u.Track.ClockRate)
+	}
+	return uint64(u.Track.FrameSamples)
+}
+
+// addAudio appends a frame of audio to track i. Frames follow each other
+// without the jitter of their timestamps; what is off by more than half a frame
+// is a hole, or a frame too many, which is left out.
+func (f *fragment) addAudio(i int, u *media.Unit) {
 	r := &f.tracks[i]
-	start, stop := ticks(u.DTS, r.rate), ticks(end, r.rate)
-	if n := len(r.samples); n == 0 {
-		r.base = start
-	} else if start > r.end+2 {
-		// A hole within a fragment can only be told as a longer sample before it.
-		r.samples[n-1].Duration += uint32(start - r.end)
-	} else {
-		start = r.end
-	}
-	r.end = max(stop, start+1)
-	r.samples = append(r.samples, &fmp4.Sample{
-		Duration:        uint32(r.end - start),
-		PTSOffset:       int32(ticks(u.PTS, r.rate) - ticks(u.DTS, r.rate)),
-		IsNonSyncSample: !u.Key,
-		Payload:         u.Payload,
-	})
-	f.size += len(u.Payload)
-}
-
-// marshal writes the fragment with its number.
-func (f *fragment) marshal(number uint32) ([]byte, error) {
-	p := fmp4.Part{SequenceNumber: number}
-	for i := range f.tracks {
-		if r := &f.tracks[i]; len(r.samples) > 0 {
-			p.Tracks = append(p.Tracks, &fmp4.PartTrack{ID: i + 1, BaseTime: r.base, Samples: r.samples})
+	start, n := ticks(u.DTS, r.track.ClockRate), audioTicks(u)
+	if r.going {
+		switch {
+		case start > r.next+n/2:
+		case start+n < r.next:
+			return
+		default:
+			start = r.next
 		}
 	}
-	var b seekablebuffer.Buffer
-	if err := p.Marshal(&b); err != nil {
-		return nil, fmt.Errorf("write fragment %d: %w", number, err)
+	f.put(r, u, start, n)
+}
+
+// addVideo appends a picture that lasts for d to track i.
+func (f *fragment) addVideo(i int, u *media.Unit, d time.Duration) {
+	r := &f.tracks[i]
+	start, end := ticks(u.DTS, r.track.ClockRate), ticks(u.DTS+d, r.track.ClockRate)
+	if r.going && start < r.next+2 {
+		start = r.next
 	}
-	return b.Bytes(), nil
+	f.put(r, u, start, max(end, start+1)-start)
+}
+
+func (f *fragment) put(r *trackRun, u *media.Unit, start, n uint64) {
+	if k := len(r.samples); k == 0 {
+		r.base = start
+	} else if start > r.next {
+		// A hole within a fragment can only be told as a longer sample before it.
+		r.samples[k-1].duration += uint32(start - r.next)
+	}
+	r.next, r.going = start+n, true
+	r.samples = append(r.samples, sample{
+		payload: u.Payload, duration: uint32(n), nonSync: !u.Key,
+		offset: int32(int64(ticks(u.PTS, r.track.ClockRate)) - int64(ticks(u.DTS, r.track.ClockRate))),
+	})
+	r.size += len(u.Payload)
+	f.size += len(u.Payload)
+	f.samples++
+}
+
+// marshal is the fragment with its number: one allocation, which viewers share.
+func (f *fragment) marshal(number uint32) []byte {
+	return appendFragment(nil, number, f.tracks)
 }

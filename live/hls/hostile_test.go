@@ -23,7 +23,7 @@ func TestFormatsWithoutASegmentLeaveNothing(t *testing.T) {
 	f.renew(picture, sound)
 	f.run(4 * time.Second)
 	for _, name := range names(f.playlist()) {
-		if _, err := f.p.Object(name); err != nil && name != f.p.view.Load().hint {
+		if _, err := f.p.Object(name); err != nil && name != f.p.source.view.Load().hint {
 			t.Errorf("%s is listed, but: %v", name, err)
 		}
 	}
@@ -37,13 +37,11 @@ func TestLargeFramesWithHardlyAnyTimeBetweenThemAreNotHoarded(t *testing.T) {
 		at := time.Duration(n) * time.Millisecond
 		f.write(&media.Unit{Track: picture, DTS: at, PTS: at, Key: n == 0, Payload: payload})
 		held := f.p.order.bytes
-		if f.p.frag != nil {
-			held += f.p.frag.size
+		held += f.p.source.frag.size
+		if f.p.source.current != nil {
+			held += f.p.source.current.size
 		}
-		if f.p.current != nil {
-			held += f.p.current.size
-		}
-		for _, s := range f.p.segments {
+		for _, s := range f.p.source.segments {
 			held += s.size
 		}
 		largest = max(largest, held)
@@ -77,7 +75,7 @@ func TestAPictureThatStandsStillUnderGoingSoundIsAGap(t *testing.T) {
 	if n := strings.Count(list, "#EXT-X-GAP"); n < 7 || strings.Count(list, "#EXTINF") < before {
 		t.Errorf("%d gaps after 8 s:\n%s", n, list)
 	}
-	if f.p.frag != nil && len(f.p.frag.tracks[1].samples) > 0 {
+	if len(f.p.source.frag.tracks[1].samples) > 0 {
 		t.Error("the sound is still piling up")
 	}
 	f.at += 8 * time.Second

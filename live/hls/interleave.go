@@ -19,6 +19,7 @@ const (
 type interleaver struct {
 	tracks int
 	queues [2][]*media.Unit // video, audio
+	absent [2]bool          // was waited for in vain, and did not come since
 	bytes  int              // of all that wait
 	emit   func(*media.Unit)
 }
@@ -28,6 +29,7 @@ func (i *interleaver) reset(tracks int) {
 	for k := range i.queues {
 		clear(i.queues[k])
 		i.queues[k] = i.queues[k][:0]
+		i.absent[k] = false
 	}
 }
 
@@ -40,6 +42,7 @@ func (i *interleaver) push(u *media.Unit) {
 	if u.Track.Kind == media.Audio {
 		k = 1
 	}
+	i.absent[k] = false
 	i.queues[k] = append(i.queues[k], u)
 	i.bytes += len(u.Payload)
 	for len(i.queues[0]) > 0 && len(i.queues[1]) > 0 {
@@ -47,6 +50,10 @@ func (i *interleaver) push(u *media.Unit) {
 	}
 	for k := range i.queues {
 		for q := i.queues[k]; len(q) > 1 && (i.bytes > maxWaiting || q[len(q)-1].DTS-q[0].DTS > maxSkew); q = i.queues[k] {
+			i.pop(k)
+			i.absent[1-k] = true
+		}
+		for i.absent[1-k] && len(i.queues[k]) > 0 {
 			i.pop(k)
 		}
 	}

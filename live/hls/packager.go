@@ -9,10 +9,16 @@ import (
 )
 
 const (
-	// silence is how long the source may be quiet before the playlist goes on with gaps.
-	silence = time.Second
+	// silence is how long the source may be quiet before the playlist goes on
+	// with gaps, and how long a gap segment is. Whoever bridges the source begins
+	// after a second, so that gaps are for when nobody does.
+	silence = 1500 * time.Millisecond
+	// gapLength is how long a gap segment is.
+	gapLength = time.Second
 	// standstill is how long the main track may be quiet while the other goes on.
 	standstill = 5 * time.Second
+	// maxSamples bounds a part of a source whose time hardly goes on.
+	maxSamples = 4096
 )
 
 // Options are what a Packager needs.
@@ -23,75 +29,47 @@ type Options struct {
 	Epoch time.Time
 	// LowLatency lists parts and offers blocking reloads.
 	LowLatency bool
-	// MaxBytes bounds the media kept [256 MiB]; over it the window gets shorter.
+	// MaxBytes bounds the media kept of all renditions together [256 MiB]; over it
+	// the window gets shorter.
 	MaxBytes int
-	// Archive, unless nil, gets every finished segment. It is called under the
-	// packager's lock and must not block.
+	// Archive gets every segment when it is finished, gaps included, each
+	// rendition's in order; nil is nobody. It is called under the packager's
+	// lock: it must not block.
 	Archive func(Completed)
 }
 
-// segment is one media segment, complete or being written.
-type segment struct {
-	number        int
-	name          string
-	body          []byte // once complete
-	start         time.Duration
-	duration      time.Duration
-	size          int
-	independent   bool
-	discontinuity bool
-	gap           bool
-	init          string // name of its init segment
-	parts         []part
-}
-
-// part is a piece of a segment: one fragment.
-type part struct {
-	name        string
-	body        []byte
-	duration    time.Duration
-	independent bool
-}
-
 // Packager turns the units of a broadcast into playlists and objects. Write,
-// Break, Tick and End may be called from different goroutines; the lookups
-// never wait for them.
+// Break, Tick, End and the rungs may be called from different goroutines; the
+// lookups never wait for them.
 type Packager struct {
 	o       Options
 	objects objects
-	view    atomic.Pointer[view]
+	lineup  atomic.Pointer[lineup]
 
 	mu     sync.Mutex
 	order  interleaver
 	timing timing
+	cuts   cuts
 	format *media.Format
-	main   int // index of the main track in the format: video, else audio
-	init   string
+	err    error
 
-	segments []*segment // listed, oldest first
-	number   int        // of the next segment
-	fragment uint32     // number of the next fragment
-	nextPart string     // name of the next part
-	// discontinuities is EXT-X-DISCONTINUITY-SEQUENCE: those gone from the list.
-	discontinuities int
-
-	current *segment // being written; nil before a key frame
-	frag    *fragment
-	pending *media.Unit   // the main track's last unit, whose duration is not known yet
-	lastKey time.Duration // where the current group of pictures began
-	keySeen bool
-	step    time.Duration // duration of the main track's last frame
-	edge    time.Duration // where the written media ends
-	broken  bool          // the next segment follows a discontinuity
-
+	// source is the rendition that decides where segments begin; followers are
+	// cut at the same places.
+	source   *rendition
+	sounds   []*follower // of the audio tracks, by their place; nil for those without a playlist
+	rungs    []*Rung
+	decided  time.Duration // all segments that begin until here are known
+	lag      time.Duration // how far rungs may be behind
+	open     bool          // playlists are shown
+	captions captionFinder
+	broken   bool          // the next segment follows a discontinuity
+	lastKey  time.Duration // where the current group of pictures began
+	keySeen  bool
 	lastUnit time.Time // arrival of the newest unit
 	lastMain time.Time // arrival of the main track's newest unit that was taken
 	gapEnd   time.Duration
 	inGap    bool // until a segment begins
 	ended    bool
-	rates    rates
-	gzip     compressor
-	err      error
 }
 
 // New makes a packager without media.
@@ -99,9 +77,12 @@ func New(o Options) *Packager {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 256 << 20
 	}
-	p := &Packager{o: o, nextPart: newName(".m4s")}
+	p := &Packager{o: o}
+	// hls.js takes a media sequence number of 0 for none.
+	p.cuts.next = 1
 	p.objects.byName = make(map[string]Blob)
 	p.order.emit = p.take
+	p.source = newRendition(p, Name)
 	return p
 }
 
@@ -119,8 +100,22 @@ func (p *Packager) Write(u *media.Unit) error {
 			return err
 		}
 	}
+	if k := p.soundIndex(u.Track); k > 0 {
+		p.sounds[k].push(u)
+		return nil
+	}
 	p.order.push(u)
 	return p.err
+}
+
+// soundIndex is which of the audio tracks t is, or -1.
+func (p *Packager) soundIndex(t *media.Track) int {
+	for i, a := range p.format.Audio() {
+		if a == t {
+			return i
+		}
+	}
+	return -1
 }
 
 // Break tells that units were lost: what follows does not continue what was.
@@ -133,220 +128,131 @@ func (p *Packager) Break() {
 // setFormat starts a new run of segments with their own init segment.
 func (p *Packager) setFormat(f *media.Format) error {
 	p.close()
-	body, err := marshalInit(f)
-	if err != nil {
+	tracks := f.Tracks
+	if f.HasVideo() && len(tracks) > 2 {
+		tracks = tracks[:2:2]
+	} else if !f.HasVideo() {
+		tracks = tracks[:1:1]
+	}
+	p.format, p.err = f, nil
+	p.order.reset(len(tracks))
+	if err := p.source.setTracks(tracks...); err != nil {
 		return err
 	}
-	p.format, p.main, p.err = f, 0, nil
-	for i, t := range f.Tracks {
-		if t.Kind == media.Video {
-			p.main = i
-			break
-		}
-	}
-	p.order.reset(len(f.Tracks))
-	if n := len(p.segments); n == 0 || p.segments[n-1].init != p.init {
-		p.objects.forget(p.init) // no segment came to need it
-	}
-	p.init = newName(".mp4")
-	p.objects.put(p.init, Blob{Body: body, ContentType: p.contentType(), MaxAge: objectMaxAge})
+	p.setSounds(f)
 	return nil
-}
-
-func (p *Packager) contentType() string {
-	if p.format.HasVideo() {
-		return typeVideo
-	}
-	return typeAudio
 }
 
 // close completes what is being written; a discontinuity follows.
 func (p *Packager) close() {
 	p.order.drain()
-	if p.pending != nil {
-		p.advance(p.pending.DTS + p.guessStep())
+	p.source.complete()
+	p.source.frag.clear()
+	if c := p.newest(); c != nil && !c.closed {
+		p.closeCut(c, p.source.edge)
 	}
-	p.finishSegment()
-	p.pending, p.keySeen = nil, false
-	p.broken = p.number > 0
+	p.decided = max(p.decided, p.source.edge)
+	p.keySeen = false
+	p.broken = len(p.cuts.list) > 0
+	p.followAll(true)
 }
 
-// guessStep is how long a frame of the main track is, when there is no next one to tell.
-func (p *Packager) guessStep() time.Duration {
-	if p.step > 0 {
-		return p.step
+// newest is the segment begun last, or nil.
+func (p *Packager) newest() *cut {
+	if n := len(p.cuts.list); n > 0 {
+		return p.cuts.list[n-1]
 	}
-	return 40 * time.Millisecond
+	return nil
 }
 
-// take gets the units of all tracks in one order.
+func (p *Packager) closeCut(c *cut, end time.Duration) {
+	c.end, c.closed = max(end, c.start), true
+}
+
+// take gets the units of the source rendition in one order.
 func (p *Packager) take(u *media.Unit) {
-	if u.Track != p.format.Tracks[p.main] {
-		p.takeOther(u)
+	if u.Track != p.source.main() {
+		p.takeSound(u)
 		return
 	}
 	random := u.RandomAccess()
-	if p.pending != nil {
-		p.advance(u.DTS)
+	r := p.source
+	if r.pending != nil {
+		r.advance(u.DTS)
+		p.timing.frame(r.step)
 	}
-	if random && u.Track.Kind == media.Video {
-		if !p.keySeen {
-			p.timing.promise(media.KeyInterval(u.Payload), u.Track.FrameRate)
-		}
-		if p.keySeen && u.DTS > p.lastKey {
-			p.timing.group(u.DTS - p.lastKey)
-		}
-		p.lastKey, p.keySeen = u.DTS, true
+	if u.Track.Kind == media.Video {
+		p.watch(u, random)
 	}
-	p.cut(u, random)
-	if p.current != nil {
-		p.pending, p.lastMain = u, u.NTP
+	p.divide(u, random)
+	if r.current != nil {
+		r.pending, p.lastMain = u, u.NTP
+		p.decided = u.DTS
 	}
+	if !p.format.HasVideo() {
+		p.hear(u)
+	}
+	p.followAll(false)
 }
 
-// takeOther adds a unit of the track that follows along: audio beside video.
-func (p *Packager) takeOther(u *media.Unit) {
-	if p.current == nil || p.overfull() {
+// watch notes what a picture tells of the source.
+func (p *Packager) watch(u *media.Unit, random bool) {
+	p.captions.look(u)
+	if !random {
 		return
 	}
-	d := time.Duration(u.Track.FrameSamples) * time.Second / time.Duration(u.Track.ClockRate)
-	p.open().add(p.trackIndex(u.Track), u, u.DTS+d)
+	if !p.keySeen {
+		p.timing.promise(media.KeyInterval(u.Payload), u.Track.FrameRate)
+	}
+	if p.keySeen && u.DTS > p.lastKey {
+		p.timing.group(u.DTS - p.lastKey)
+	}
+	p.lastKey, p.keySeen = u.DTS, true
 }
 
-func (p *Packager) trackIndex(t *media.Track) int {
-	for i, o := range p.format.Tracks {
-		if o == t {
-			return i
-		}
+// takeSound adds a unit of the audio that goes with the picture.
+func (p *Packager) takeSound(u *media.Unit) {
+	if r := p.source; r.current != nil && !r.overfull() {
+		r.frag.addAudio(1, u)
 	}
-	return p.main
+	p.hear(u)
 }
 
-// overfull reports whether the fragment being written is larger than any
-// honest source makes it.
-func (p *Packager) overfull() bool { return p.frag != nil && p.frag.size > p.o.MaxBytes/16 }
-
-// open is the fragment being written, a new one if there is none.
-func (p *Packager) open() *fragment {
-	if p.frag == nil {
-		p.frag = newFragment(p.format)
+// divide ends the segment before u if it is time to, and begins one if there is none.
+func (p *Packager) divide(u *media.Unit, random bool) {
+	r := p.source
+	if r.current != nil && p.dueAt(u, random) {
+		c := r.current.cut
+		r.finishSegment()
+		p.closeCut(c, u.DTS)
 	}
-	return p.frag
-}
-
-// advance adds the pending unit of the main track, which lasts until end.
-func (p *Packager) advance(end time.Duration) {
-	u := p.pending
-	p.pending = nil
-	d := max(end-u.DTS, time.Millisecond)
-	p.step = d
-	p.timing.frame(d)
-	if p.frag != nil && p.frag.duration > 0 && p.frag.duration+d > p.timing.partLimit() || p.overfull() {
-		p.finishPart()
+	if r.current != nil || !random && !p.keySeen {
+		return
 	}
-	f := p.open()
-	if f.duration == 0 {
-		f.independent = u.RandomAccess()
-	}
-	f.add(p.main, u, u.DTS+d)
-	f.duration += d
-	p.current.duration += d
-	p.edge = u.DTS + d
-	if f.duration+d > p.timing.partLimit() {
-		p.finishPart()
-	}
-}
-
-// cut ends the segment before u if it is time to, and begins one if there is none.
-func (p *Packager) cut(u *media.Unit, random bool) {
-	if p.current != nil {
-		d := p.current.duration
-		switch {
-		case random && u.Track.Kind == media.Video && p.timing.cutAtKey(d),
-			u.Track.Kind == media.Audio && d+p.step > max(p.timing.target, minTarget),
-			p.timing.mustCut(d, p.step),
-			p.current.size > p.o.MaxBytes/4:
-			p.finishSegment()
-		}
-	}
-	if p.current == nil && (random || p.keySeen) {
-		p.begin(u, random)
-	}
-}
-
-func (p *Packager) begin(u *media.Unit, random bool) {
-	p.current = &segment{
-		number: p.number, name: newName(".m4s"), start: u.PTS,
-		independent: random, discontinuity: p.broken, init: p.init,
-	}
-	p.number++
+	c := p.cuts.add(u.PTS, p.broken, false, p.format)
 	p.broken, p.inGap = false, false
+	r.begin(c, u)
 }
 
-// finishPart completes the fragment being written and makes it a part.
-func (p *Packager) finishPart() {
-	f := p.frag
-	p.frag = nil
-	if f == nil || f.empty() || p.current == nil {
-		return
+// dueAt reports whether the segment being written ends before u.
+func (p *Packager) dueAt(u *media.Unit, random bool) bool {
+	s, step := p.source.current, p.source.step
+	d := s.duration
+	if p.timing.mustCut(d, step) || s.size > p.o.MaxBytes/4 {
+		return true
 	}
-	body, err := f.marshal(p.fragment)
-	if err != nil {
-		p.err = err
-		return
+	if u.Track.Kind == media.Audio {
+		return d+step > max(p.timing.target, minTarget)
 	}
-	p.fragment++
-	s := p.current
-	pt := part{name: p.nextPart, body: body, duration: f.duration, independent: f.independent}
-	p.nextPart = newName(".m4s")
-	s.parts = append(s.parts, pt)
-	s.size += len(body)
-	if p.listsParts() {
-		p.objects.put(pt.name, Blob{Body: body, ContentType: p.contentType(), MaxAge: objectMaxAge})
-		p.publish()
-	}
+	return random && p.timing.cutAtKey(d)
 }
 
-// listsParts reports whether parts are shown to viewers.
-func (p *Packager) listsParts() bool { return p.o.LowLatency && p.timing.fixed() }
-
-// finishSegment completes the segment being written and lists it.
-func (p *Packager) finishSegment() {
-	s := p.current
-	if s == nil {
-		p.frag = nil
-		return
+// listed is told of every segment that came onto a list.
+func (p *Packager) listed(r *rendition) {
+	if r == p.source {
+		p.settle()
 	}
-	// Audio alone, after the last picture, is no part of its own.
-	if p.frag != nil && p.frag.duration == 0 && len(s.parts) > 0 {
-		p.frag = nil
-	}
-	listed := p.listsParts()
-	p.finishPart()
-	p.current = nil
-	if s.size == 0 || s.duration == 0 {
-		return
-	}
-	s.body = make([]byte, 0, s.size)
-	for i := range s.parts {
-		at := len(s.body)
-		s.body = append(s.body, s.parts[i].body...)
-		// The part lives on as a piece of the segment: nothing is kept twice.
-		s.parts[i].body = s.body[at:len(s.body):len(s.body)]
-		if listed {
-			p.objects.put(s.parts[i].name, Blob{Body: s.parts[i].body, ContentType: p.contentType(), MaxAge: objectMaxAge})
-		}
-	}
-	if !listed {
-		s.parts = nil
-	}
-	p.objects.put(s.name, Blob{Body: s.body, ContentType: p.contentType(), MaxAge: objectMaxAge})
-	p.segments = append(p.segments, s)
-	p.rates.add(s)
-	p.settle()
-	p.archive(s)
-	p.trim()
-	p.publish()
+	p.trim(r)
 }
 
 // settle fixes the targets once enough has been seen.
@@ -355,12 +261,21 @@ func (p *Packager) settle() {
 		return
 	}
 	var total, longest time.Duration
-	for _, s := range p.segments {
+	for _, s := range p.source.segments {
 		total += s.duration
 		longest = max(longest, s.duration)
 	}
 	if total >= minOpening {
-		p.timing.fix(longest, p.format.Tracks[p.main])
+		p.fix(longest)
+	}
+}
+
+// fix decides the targets.
+func (p *Packager) fix(longest time.Duration) {
+	p.timing.fix(longest, p.source.main())
+	p.source.fix(p.timing.partFor(p.source.main()))
+	for _, f := range p.followers() {
+		f.fixTarget()
 	}
 }
 
@@ -378,33 +293,29 @@ func (p *Packager) Tick(now time.Time) {
 			return
 		}
 		p.close()
-		p.inGap, p.gapEnd = true, p.edge
+		p.inGap, p.gapEnd = true, p.source.edge
 	}
 	if !p.timing.fixed() {
 		return
 	}
 	// Gaps are listed when their time has passed, a second each.
-	due := p.edge + now.Sub(p.lastMain)
-	for n := 0; p.gapEnd+silence <= due && n < 60; n++ {
+	due := p.source.edge + now.Sub(p.lastMain)
+	for n := 0; p.gapEnd+gapLength <= due && n < 60; n++ {
 		p.addGap()
 	}
 }
 
 func (p *Packager) addGap() {
-	n := len(p.segments)
-	s := &segment{
-		number: p.number, name: newName(".m4s"), start: p.gapEnd, duration: silence,
-		discontinuity: n > 0 && !p.segments[n-1].gap, gap: true, init: p.init,
-	}
-	p.segments = append(p.segments, s)
-	p.archive(s)
-	p.number++
-	p.gapEnd += silence
-	p.trim()
-	p.publish()
+	last := p.newest()
+	c := p.cuts.add(p.gapEnd, last != nil && !last.gap, true, p.format)
+	p.gapEnd += gapLength
+	p.closeCut(c, p.gapEnd)
+	p.decided = p.gapEnd
+	p.source.skip(c, gapLength)
+	p.followAll(true)
 }
 
-// End completes the playlist: nothing follows.
+// End completes the playlists: nothing follows.
 func (p *Packager) End() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -412,9 +323,16 @@ func (p *Packager) End() {
 		return
 	}
 	p.close()
-	p.ended = true
-	if len(p.segments) > 0 && !p.timing.fixed() {
-		p.timing.fix(p.segments[len(p.segments)-1].duration, p.format.Tracks[p.main])
+	for _, f := range p.followers() {
+		f.finish()
 	}
-	p.publish()
+	p.ended = true
+	if n := len(p.source.segments); n > 0 && !p.timing.fixed() {
+		p.fix(p.source.segments[n-1].duration)
+	}
+	p.open = true
+	p.publish(p.source)
+	for _, f := range p.followers() {
+		p.publish(f.rendition)
+	}
 }

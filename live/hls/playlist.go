@@ -3,57 +3,141 @@ package hls
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
-	"math"
+	"iter"
 	"strconv"
 	"time"
 
 	"roomcast/media"
-	"roomcast/rooms"
 )
 
-// view is what viewers see: made whole by the writer, then never changed.
+// view is what viewers see of a media playlist: made whole by the writer, then
+// never changed.
 type view struct {
 	media Blob
-	// before and after are the multivariant playlist around the player's path element.
-	before, after []byte
 	// last is the number of the newest complete segment, and parts how many
-	// parts the one after it has so far.
-	last, parts int
-	ended       bool
+	// parts the one after it has so far; lastParts is how many last has.
+	last, parts, lastParts int
+	ended, gone            bool
 	// hint is the name of the part that is announced, "" for none.
 	hint string
-	// wait bounds a blocking reload.
-	wait time.Duration
+	// wait bounds a blocking reload, advance how many parts ahead one may ask for.
+	wait    time.Duration
+	advance int
+	// back is how far from the end a player has to begin to see a picture at once;
+	// 0 if that is so wherever it begins.
+	back time.Duration
 	// next is closed when another view has taken this one's place.
 	next chan struct{}
 }
 
-var errNotReady = &rooms.Error{
-	Code: rooms.CodeNotReady, Detail: "no media yet", RetryAfter: time.Second,
-}
-
-// publish renders the playlists from what is there, if there is enough.
-func (p *Packager) publish() {
-	if !p.timing.fixed() || len(p.segments) == 0 {
+// publish renders the playlist of a rendition from what is there, if there is enough.
+func (p *Packager) publish(r *rendition) {
+	if !p.open {
+		if !p.ready() {
+			return
+		}
+		p.open = true
+		p.render(p.source)
+		for _, f := range p.followers() {
+			p.render(f.rendition)
+		}
 		return
 	}
+	p.render(r)
+}
+
+// ready reports whether the first playlists can be shown: with parts, from which
+// a player goes on at once, and with the audio that belongs to the picture.
+func (p *Packager) ready() bool {
+	r := p.source
+	n := len(r.segments)
+	if n == 0 || !p.timing.fixed() {
+		return false
+	}
+	begun := 0
+	if r.current != nil {
+		begun = len(r.current.shown())
+	}
+	if p.o.LowLatency && begun == 0 && len(r.segments[n-1].shown()) == 0 {
+		return n > minSegments
+	}
+	for _, f := range p.sounds {
+		if f != nil && len(f.segments) == 0 && n == 1 && (begun < 2 || !p.o.LowLatency) {
+			return false
+		}
+	}
+	return true
+}
+
+// render makes the view of a rendition.
+func (p *Packager) render(r *rendition) {
+	n := len(r.segments)
+	if n == 0 || !p.timing.fixed() || r.partTarget == 0 {
+		return
+	}
+	newest := r.segments[n-1]
+	r.text = p.appendMedia(r.text[:0], r)
 	v := &view{
-		media: Blob{Body: p.renderMedia(), ContentType: typePlaylist},
-		last:  p.segments[len(p.segments)-1].number,
-		ended: p.ended, wait: 3 * p.timing.target, next: make(chan struct{}),
+		media: Blob{Body: bytes.Clone(r.text), ContentType: typePlaylist},
+		last:  newest.number, lastParts: len(newest.shown()),
+		ended: p.ended, wait: 3 * p.timing.target, advance: advanceLimit(r.partTarget), next: make(chan struct{}),
+		back: r.back(p.holdBack(r)),
 	}
-	v.media.Gzip = p.gzip.compress(v.media.Body)
-	if p.current != nil && p.listsParts() {
-		v.parts = len(p.current.parts)
+	v.media.Gzip = r.gzip.compress(v.media.Body)
+	if r.current != nil && r.listsParts() {
+		v.parts = len(r.current.shown())
 	}
-	if p.hints() {
-		v.hint = p.nextPart
+	if p.hints(r) {
+		v.hint = r.nextPart
 	}
-	v.before, v.after = p.renderMultivariant()
-	if old := p.view.Swap(v); old != nil {
+	old := r.view.Swap(v)
+	if old != nil {
 		close(old.next)
 	}
+	if old == nil || old.last != v.last || old.ended != v.ended {
+		p.arrange()
+	}
+}
+
+// advanceLimit is the Advance Part Limit (rfc8216bis, 6.2.5.2).
+func advanceLimit(part time.Duration) int {
+	if part >= time.Second {
+		return 3
+	}
+	return int((3*time.Second + part - 1) / part)
+}
+
+// back is how far from the end the newest key frame is from which a player that
+// begins hold before the end has to begin. 0 if the segment there has one.
+func (r *rendition) back(hold time.Duration) time.Duration {
+	var d time.Duration
+	at := func(s *segment) bool {
+		d += s.duration
+		return d >= hold
+	}
+	independent, first := false, true
+	for i := len(r.segments); i >= 0; i-- {
+		var s *segment
+		if i == len(r.segments) {
+			if s = r.current; s == nil || len(s.shown()) == 0 {
+				continue
+			}
+		} else {
+			s = r.segments[i]
+		}
+		if !at(s) {
+			continue
+		}
+		independent = s.independent || s.gap
+		if independent {
+			break
+		}
+		first = false
+	}
+	if first || !independent {
+		return 0
+	}
+	return d
 }
 
 // compressor makes the gzip form of playlists, one after the other.
@@ -82,25 +166,30 @@ func seconds(b []byte, d time.Duration) []byte {
 	return strconv.AppendFloat(b, d.Seconds(), 'f', 5, 64)
 }
 
-func (p *Packager) renderMedia() []byte {
-	b := make([]byte, 0, 4096)
+// holdBack is PART-HOLD-BACK: three parts, and what rungs may be behind.
+func (p *Packager) holdBack(r *rendition) time.Duration { return 3*r.partTarget + p.lag }
+
+func (p *Packager) appendMedia(b []byte, r *rendition) []byte {
 	b = append(b, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:"...)
 	b = strconv.AppendInt(b, int64(p.timing.target/time.Second), 10)
 	if p.o.LowLatency {
 		b = append(b, "\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK="...)
-		b = seconds(b, 3*p.partTarget())
+		b = seconds(b, p.holdBack(r))
 		b = append(b, "\n#EXT-X-PART-INF:PART-TARGET="...)
-		b = seconds(b, p.partTarget())
+		b = seconds(b, r.partTarget)
 	}
 	b = append(b, "\n#EXT-X-MEDIA-SEQUENCE:"...)
-	b = strconv.AppendInt(b, int64(p.segments[0].number), 10)
+	b = strconv.AppendInt(b, int64(r.segments[0].number), 10)
 	b = append(b, "\n#EXT-X-DISCONTINUITY-SEQUENCE:"...)
-	b = strconv.AppendInt(b, int64(p.discontinuities), 10)
+	b = strconv.AppendInt(b, int64(r.segments[0].breaks), 10)
 	b = append(b, '\n')
+	if r != p.source && r.main().Kind == media.Audio {
+		b = append(b, "#EXT-X-INDEPENDENT-SEGMENTS\n"...)
+	}
 	init := ""
-	for _, s := range p.segments {
-		b = p.renderHead(b, s, &init)
-		b = p.renderParts(b, s)
+	for _, s := range r.segments {
+		b = p.appendHead(b, s, &init)
+		b = p.appendParts(b, r, s)
 		if s.gap {
 			b = append(b, "#EXT-X-GAP\n"...)
 		}
@@ -110,33 +199,78 @@ func (p *Packager) renderMedia() []byte {
 		b = p.path(b, s.name)
 		b = append(b, '\n')
 	}
-	if p.current != nil && p.listsParts() && len(p.current.parts) > 0 {
-		b = p.renderHead(b, p.current, &init)
-		b = p.renderParts(b, p.current)
+	if s := r.current; s != nil && r.listsParts() && len(s.shown()) > 0 {
+		b = p.appendHead(b, s, &init)
+		b = p.appendParts(b, r, s)
 	}
+	return p.appendTail(b, r)
+}
+
+// appendTail writes what stands after the last segment.
+func (p *Packager) appendTail(b []byte, r *rendition) []byte {
 	switch {
 	case p.ended:
-		b = append(b, "#EXT-X-ENDLIST\n"...)
-	case p.hints():
+		return append(b, "#EXT-X-ENDLIST\n"...)
+	case p.hints(r):
 		b = append(b, `#EXT-X-PRELOAD-HINT:TYPE=PART,URI="`...)
-		b = p.path(b, p.nextPart)
+		b = p.path(b, r.nextPart)
 		b = append(b, "\"\n"...)
 	case p.o.LowLatency:
 		// hls.js 1.7 takes the last segment for the one to come, and a
 		// discontinuity after it for an error, unless some line follows.
 		b = append(b, "# waiting for media\n"...)
 	}
-	return bytes.Clone(b)
+	if !p.o.LowLatency {
+		return b
+	}
+	for o := range p.others(r) {
+		b = appendReport(b, o)
+	}
+	return b
+}
+
+// appendReport writes how far another rendition is (rfc8216bis, 4.4.5.4).
+func appendReport(b []byte, r *rendition) []byte {
+	v := r.view.Load()
+	if v == nil || v.gone {
+		return b
+	}
+	msn, part := v.last, v.lastParts-1
+	if v.parts > 0 {
+		msn, part = v.last+1, v.parts-1
+	}
+	b = append(b, `#EXT-X-RENDITION-REPORT:URI="`...)
+	b = append(b, r.name...)
+	b = append(b, `.m3u8",LAST-MSN=`...)
+	b = strconv.AppendInt(b, int64(msn), 10)
+	if part >= 0 {
+		b = append(b, ",LAST-PART="...)
+		b = strconv.AppendInt(b, int64(part), 10)
+	}
+	return append(b, '\n')
+}
+
+// others are the shown renditions but one.
+func (p *Packager) others(r *rendition) iter.Seq[*rendition] {
+	return func(yield func(*rendition) bool) {
+		l := p.lineup.Load()
+		if l == nil {
+			return
+		}
+		for _, o := range l.renditions {
+			if o != r && !yield(o) {
+				return
+			}
+		}
+	}
 }
 
 // hints reports whether the next part is announced.
-func (p *Packager) hints() bool { return p.listsParts() && !p.ended && !p.inGap }
-
-// partTarget is PART-TARGET, rounded up to the five decimals that are written,
-// so that no part is longer.
-func (p *Packager) partTarget() time.Duration {
-	const unit = 10 * time.Microsecond
-	return (p.timing.part + unit - 1) / unit * unit
+func (p *Packager) hints(r *rendition) bool {
+	if !r.listsParts() || p.ended || p.inGap {
+		return false
+	}
+	return r.current == nil || !r.current.whole
 }
 
 func (p *Packager) path(b []byte, name string) []byte {
@@ -144,8 +278,8 @@ func (p *Packager) path(b []byte, name string) []byte {
 	return append(b, name...)
 }
 
-// renderHead writes what stands before a segment and its parts.
-func (p *Packager) renderHead(b []byte, s *segment, init *string) []byte {
+// appendHead writes what stands before a segment and its parts.
+func (p *Packager) appendHead(b []byte, s *segment, init *string) []byte {
 	if s.discontinuity {
 		b = append(b, "#EXT-X-DISCONTINUITY\n"...)
 	}
@@ -156,15 +290,15 @@ func (p *Packager) renderHead(b []byte, s *segment, init *string) []byte {
 		b = append(b, "\"\n"...)
 	}
 	b = append(b, "#EXT-X-PROGRAM-DATE-TIME:"...)
-	b = p.o.Epoch.Add(s.start).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	b = p.o.Epoch.Add(s.at).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
 	return append(b, '\n')
 }
 
-func (p *Packager) renderParts(b []byte, s *segment) []byte {
-	if !p.listsParts() {
+func (p *Packager) appendParts(b []byte, r *rendition, s *segment) []byte {
+	if !r.listsParts() {
 		return b
 	}
-	for _, pt := range s.parts {
+	for _, pt := range s.shown() {
 		b = append(b, "#EXT-X-PART:DURATION="...)
 		b = seconds(b, pt.duration)
 		b = append(b, `,URI="`...)
@@ -177,127 +311,3 @@ func (p *Packager) renderParts(b []byte, s *segment) []byte {
 	}
 	return b
 }
-
-// renderMultivariant renders the multivariant playlist up to and after the
-// place of the player's path element.
-func (p *Packager) renderMultivariant() (before, after []byte) {
-	b := append(make([]byte, 0, 512), "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-STREAM-INF:BANDWIDTH="...)
-	b = strconv.AppendInt(b, int64(math.Ceil(p.rates.peak)), 10)
-	b = append(b, ",AVERAGE-BANDWIDTH="...)
-	b = strconv.AppendInt(b, int64(math.Ceil(p.rates.average())), 10)
-	b = append(b, `,CODECS="`...)
-	for i, t := range p.format.Tracks {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, t.CodecString()...)
-	}
-	b = append(b, '"')
-	if v := p.format.Find(media.Video); v != nil {
-		b = append(b, ",RESOLUTION="...)
-		b = strconv.AppendInt(b, int64(v.Width), 10)
-		b = append(b, 'x')
-		b = strconv.AppendInt(b, int64(v.Height), 10)
-		rate := v.FrameRate
-		if rate == 0 && p.step > 0 {
-			rate = 1 / p.step.Seconds()
-		}
-		if rate > 0 {
-			b = append(b, ",FRAME-RATE="...)
-			b = strconv.AppendFloat(b, rate, 'f', 3, 64)
-		}
-	}
-	b = append(b, '\n')
-	return bytes.Clone(b), []byte("/" + Name + ".m3u8\n")
-}
-
-// Multivariant is the multivariant playlist for one player, a path element
-// under which its media playlists stand. not_ready before there is media.
-func (p *Packager) Multivariant(player string) (Blob, error) {
-	v := p.view.Load()
-	if v == nil {
-		return Blob{}, errNotReady
-	}
-	b := make([]byte, 0, len(v.before)+len(player)+len(v.after))
-	b = append(append(append(b, v.before...), player...), v.after...)
-	return Blob{Body: b, ContentType: typePlaylist}, nil
-}
-
-// Playlist is the media playlist of a name, with or without ".m3u8". A request
-// for a part to come waits for it, at most three target durations.
-func (p *Packager) Playlist(ctx context.Context, name string, q Query) (Blob, error) {
-	if name != Name && name != Name+".m3u8" {
-		return Blob{}, &rooms.Error{Code: rooms.CodeNotFound, Detail: "no such playlist"}
-	}
-	v := p.view.Load()
-	if v == nil {
-		return Blob{}, errNotReady
-	}
-	if v.has(q) {
-		return v.media, nil
-	}
-	if q.MSN > v.last+2 {
-		return Blob{}, &rooms.Error{Code: rooms.CodeValidationFailed, Detail: "_HLS_msn is too far ahead"}
-	}
-	t := time.NewTimer(v.wait)
-	defer t.Stop()
-	for !v.has(q) {
-		select {
-		case <-v.next:
-			v = p.view.Load()
-		case <-t.C:
-			return Blob{}, &rooms.Error{Code: rooms.CodeNotReady, Detail: "the part asked for did not come", RetryAfter: time.Second}
-		case <-ctx.Done():
-			return Blob{}, ctx.Err()
-		}
-	}
-	return v.media, nil
-}
-
-// has reports whether the view holds what a query asks for. A part beyond the
-// last of its segment is the first of the next (rfc8216bis, 6.2.5.2).
-func (v *view) has(q Query) bool {
-	if v.ended || q.MSN <= v.last {
-		return true
-	}
-	return q.MSN == v.last+1 && !q.WholeSegment && q.Part < v.parts
-}
-
-// Object is a segment, part or init segment by its name.
-func (p *Packager) Object(name string) (Blob, error) {
-	b, ok := p.objects.get(name)
-	if !ok {
-		return Blob{}, errNoObject
-	}
-	return b, nil
-}
-
-// Announced reports whether name is the part that is to come next.
-func (p *Packager) Announced(name string) bool {
-	v := p.view.Load()
-	return v != nil && v.hint == name && name != ""
-}
-
-// Await is Object, but for the part that is announced as the next it waits
-// until it is there (rfc8216bis, 6.2.6), at most three target durations.
-func (p *Packager) Await(ctx context.Context, name string) (Blob, error) {
-	v := p.view.Load()
-	if v == nil || v.hint != name {
-		return p.Object(name)
-	}
-	t := time.NewTimer(v.wait)
-	defer t.Stop()
-	for v.hint == name {
-		select {
-		case <-v.next:
-			v = p.view.Load()
-		case <-t.C:
-			return Blob{}, errNoObject
-		case <-ctx.Done():
-			return Blob{}, ctx.Err()
-		}
-	}
-	return p.Object(name)
-}
-
-var errNoObject = &rooms.Error{Code: rooms.CodeNotFound, Detail: "no such object"}

@@ -12,12 +12,20 @@ const (
 	minTarget = 2 * time.Second
 	maxTarget = 10 * time.Second
 	// rounding is how much longer than the target a segment may be: EXTINF,
-	// rounded to whole seconds, must not exceed it (rfc8216bis, 4.4.3.1).
-	rounding = 499 * time.Millisecond
+	// rounded to whole seconds, must not exceed it (rfc8216bis, 4.4.3.1). What is
+	// left of half a second is for renditions whose frames end elsewhere.
+	rounding = 450 * time.Millisecond
 	// partGoal is about how long parts are.
-	partGoal = 333 * time.Millisecond
+	partGoal = 200 * time.Millisecond
 	// maxPart is the longest part target, for frame rates that vary much.
 	maxPart = time.Second
+	// jitter is how much the durations of frames of one rate may differ: RTMP
+	// counts milliseconds.
+	jitter = 2100 * time.Microsecond
+	// partUnit is what PART-TARGET is rounded up to, as it is written.
+	partUnit = 10 * time.Microsecond
+	// partSlack is how much longer a part may be and still be written the same.
+	partSlack = 4 * time.Microsecond
 	// minOpening is how much media is listed first.
 	minOpening = 1900 * time.Millisecond
 	// gopMemory is how many groups of pictures are remembered.
@@ -26,14 +34,16 @@ const (
 
 // timing watches the source before the first playlist and decides then.
 type timing struct {
-	// target is TARGETDURATION and part PART-TARGET; 0 until they are fixed.
-	target, part time.Duration
+	// target is TARGETDURATION; 0 until it is fixed.
+	target time.Duration
 
 	gops            [gopMemory]time.Duration
 	gopCount        int
 	longest         time.Duration // of all groups of pictures, before target is fixed
 	promised        time.Duration // longest group of pictures, by the encoder's own word
 	minStep, maxOne time.Duration // shortest and longest frame
+	frames          int           // and how many there were
+	total           time.Duration // and how long
 }
 
 func (t *timing) fixed() bool { return t.target > 0 }
@@ -54,6 +64,8 @@ func (t *timing) frame(d time.Duration) {
 		t.minStep = d
 	}
 	t.maxOne = max(t.maxOne, d)
+	t.frames++
+	t.total += d
 }
 
 // promise notes how many pictures apart the encoder says key frames may be.
@@ -73,33 +85,70 @@ func (t *timing) expected() time.Duration {
 }
 
 // fix decides: the target is the longest group of pictures, seen or promised,
-// or the longest allowed if none closed; a part is a whole number of frames.
+// or the longest allowed if there was neither.
 func (t *timing) fix(longestSegment time.Duration, main *media.Track) {
 	t.target = maxTarget
-	if t.gopCount > 0 || main.Kind == media.Audio {
+	if t.gopCount > 0 || t.promised > 0 || main.Kind == media.Audio {
 		seconds := math.Ceil((max(t.longest, t.promised, longestSegment) - rounding).Seconds())
 		t.target = min(max(time.Duration(seconds)*time.Second, minTarget), maxTarget)
 	}
-	frame := t.maxOne
-	if frame <= 0 {
-		frame = 40 * time.Millisecond
+}
+
+// partFor is the part target of a rendition with a main track: a whole number
+// of its frames, so that every part but a segment's last is 85 to 100% of it
+// (rfc8216bis, 4.4.4.9).
+func (t *timing) partFor(main *media.Track) time.Duration {
+	if main.Kind == media.Audio {
+		frame := span(main.FrameSamples, main.ClockRate)
+		return roundPart(wholeFrames(frame))
 	}
-	if t.maxOne-t.minStep > 2*time.Millisecond {
-		// The frame rate varies. All but a segment's last part must last 85 to
-		// 100% of the target, which one frame more or less must not miss.
-		t.part = min(max(time.Duration(float64(frame)/0.15), partGoal), maxPart)
-		return
+	if t.maxOne-t.minStep > jitter {
+		// The frame rate varies. A frame that does not fit is counted in two parts.
+		return roundPart(min(max(partGoal, 2*t.maxOne)+jitter, maxPart))
 	}
-	if rate := main.FrameRate; rate > 0 && math.Abs(frame.Seconds()*rate-1) < 0.02 {
-		t.part = time.Duration(math.Round(math.Max(1, math.Round(partGoal.Seconds()*rate)) * float64(time.Second) / rate))
-		return
+	frame := t.frame1(main)
+	slack := min(t.maxOne-t.minStep, jitter/2)
+	return roundPart(wholeFrames(frame) + slack)
+}
+
+// frame1 is how long one picture is: by the rate the stream declares, if that is so.
+func (t *timing) frame1(main *media.Track) time.Duration {
+	declared := time.Duration(0)
+	if main.FrameRate > 0 {
+		declared = time.Duration(float64(time.Second) / main.FrameRate)
 	}
-	if main.FrameSamples > 0 {
-		n := math.Ceil(partGoal.Seconds() * float64(main.ClockRate) / float64(main.FrameSamples))
-		t.part = time.Duration(math.Ceil(n * float64(main.FrameSamples) / float64(main.ClockRate) * float64(time.Second)))
-		return
+	if t.frames == 0 {
+		if declared > 0 {
+			return declared
+		}
+		return 40 * time.Millisecond
 	}
-	t.part = max(partGoal/frame, 1) * frame
+	mean := t.total / time.Duration(t.frames)
+	if (declared - mean).Abs() < mean/50 {
+		return declared
+	}
+	return mean
+}
+
+// wholeFrames is about partGoal.
+func wholeFrames(frame time.Duration) time.Duration {
+	n := max((partGoal+frame/2)/frame, 1)
+	return n * frame
+}
+
+// roundPart rounds up, so that no part is longer than what is written.
+func roundPart(d time.Duration) time.Duration {
+	return (d + partUnit - 1) / partUnit * partUnit
+}
+
+// patience is how long the first group of pictures is waited for before the
+// target is fixed without: not at all if the encoder says that it will be long.
+func (t *timing) patience() time.Duration {
+	const usual = 4 * time.Second
+	if t.promised > usual {
+		return 2400 * time.Millisecond
+	}
+	return usual + 400*time.Millisecond
 }
 
 // cutAtKey reports whether a segment of duration d ends at this key frame:
@@ -113,17 +162,8 @@ func (t *timing) cutAtKey(d time.Duration) bool {
 
 // mustCut reports whether a segment of duration d cannot take another frame.
 func (t *timing) mustCut(d, frame time.Duration) bool {
-	limit := maxTarget
-	if t.fixed() {
-		limit = t.target
+	if !t.fixed() {
+		return d+frame > t.patience()
 	}
-	return d+frame > limit+rounding
-}
-
-// partLimit is how long a part may be.
-func (t *timing) partLimit() time.Duration {
-	if t.part > 0 {
-		return t.part + 100*time.Microsecond
-	}
-	return partGoal
+	return d+frame > t.target+rounding
 }

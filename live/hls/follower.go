@@ -1,0 +1,272 @@
+package hls
+
+import (
+	"fmt"
+	"time"
+
+	"roomcast/media"
+)
+
+const (
+	// soundPatience is how long an audio rendition waits for its track.
+	soundPatience = time.Second
+	// near is how far a rung's timestamps may be off the source's.
+	near = 5 * time.Millisecond
+	// maxHeld is how many units may wait for the source to decide.
+	maxHeld = 1024
+)
+
+// follower is a rendition that is cut where the source rendition is, at its own
+// pace: an audio track by itself, or a rung.
+type follower struct {
+	*rendition
+	// patience is how far it may be behind before it goes on without its media.
+	patience time.Duration
+	// keys says that segments begin with key frames: a rung.
+	keys bool
+	held unitQueue // of the main track, until the source has decided
+	// sound is what a rung is mixed with, in order.
+	sound unitQueue
+	// at is the segment being written or written last; done says the latter.
+	at   *cut
+	done bool
+}
+
+// unitQueue is a short queue that allocates nothing once it has grown.
+type unitQueue struct {
+	units []*media.Unit
+	bytes int
+}
+
+func (q *unitQueue) push(u *media.Unit) {
+	for len(q.units) >= maxHeld || q.bytes > maxWaiting {
+		q.pop()
+	}
+	q.units = append(q.units, u)
+	q.bytes += len(u.Payload)
+}
+
+func (q *unitQueue) pop() *media.Unit {
+	u := q.units[0]
+	n := copy(q.units, q.units[1:])
+	q.units[n] = nil
+	q.units = q.units[:n]
+	q.bytes -= len(u.Payload)
+	return u
+}
+
+func (q *unitQueue) empty() bool { return len(q.units) == 0 }
+
+// setSounds makes the renditions that a format's audio tracks need. Those that
+// were there before go on.
+func (p *Packager) setSounds(f *media.Format) {
+	tracks := f.Audio()
+	for len(p.sounds) < len(tracks) {
+		p.sounds = append(p.sounds, nil)
+	}
+	for i := range tracks {
+		if p.sounds[i] != nil || i == 0 && !f.HasVideo() {
+			continue // the sound alone is the source rendition
+		}
+		p.sounds[i] = &follower{rendition: newRendition(p, soundName(i)), patience: soundPatience}
+	}
+}
+
+// soundName is the name of an audio rendition.
+func soundName(i int) string {
+	if i == 0 {
+		return AudioName
+	}
+	return fmt.Sprintf("%s-%d", AudioName, i+1)
+}
+
+// followers are all of them.
+func (p *Packager) followers() []*follower {
+	out := make([]*follower, 0, len(p.sounds)+len(p.rungs))
+	for _, f := range p.sounds {
+		if f != nil {
+			out = append(out, f)
+		}
+	}
+	for _, r := range p.rungs {
+		out = append(out, &r.follower)
+	}
+	return out
+}
+
+// hear gives a unit of the first audio track to those who want it.
+func (p *Packager) hear(u *media.Unit) {
+	if len(p.sounds) > 0 && p.sounds[0] != nil {
+		p.sounds[0].push(u)
+	}
+	for _, r := range p.rungs {
+		r.sound.push(u)
+	}
+}
+
+// push gives a unit of the main track.
+func (f *follower) push(u *media.Unit) { f.held.push(u) }
+
+// followAll lets the renditions follow; broken says that the source's segment is closed,
+// so that of its tracks nothing more belongs to it.
+func (p *Packager) followAll(broken bool) {
+	for _, f := range p.sounds {
+		if f != nil {
+			f.follow(broken)
+		}
+	}
+	for _, r := range p.rungs {
+		r.follow(false)
+	}
+}
+
+// follow takes what has been decided on.
+func (f *follower) follow(broken bool) {
+	for !f.held.empty() {
+		u := f.held.units[0]
+		if u.PTS > f.p.decided && !broken {
+			break
+		}
+		f.held.pop()
+		f.take(u)
+	}
+	limit := f.p.decided - f.patience
+	if broken {
+		limit = f.p.decided
+	}
+	f.catchUp(limit)
+	for !f.sound.empty() && f.sound.units[0].DTS < limit-f.patience {
+		f.sound.pop()
+	}
+}
+
+// take adds a unit to the segment that it belongs to.
+func (f *follower) take(u *media.Unit) {
+	if !f.place(u) {
+		return
+	}
+	f.pending = u
+}
+
+// place moves to the segment that u belongs to; false if there is none for it any more.
+func (f *follower) place(u *media.Unit) bool {
+	t := u.PTS
+	if f.keys {
+		t += near
+	}
+	c := f.p.cuts.holding(t)
+	if c == nil || c.gap {
+		return false
+	}
+	if f.at == nil {
+		// It begins where a segment does.
+		if f.keys && (!u.Key || u.PTS > c.start+near) || !f.keys && t > c.start+frameDuration(u) {
+			return false
+		}
+	} else if c.number < f.at.number || c.number == f.at.number && f.done {
+		return false
+	}
+	if f.pending != nil {
+		f.mix(u.DTS)
+		if f.at != nil && c != f.at && c.discontinuity {
+			f.advance(f.pending.DTS + f.guessStep())
+		} else {
+			f.advance(u.DTS)
+		}
+	}
+	if c == f.at {
+		return true
+	}
+	f.moveTo(c)
+	return f.start(c, u)
+}
+
+// moveTo completes what is before c.
+func (f *follower) moveTo(c *cut) {
+	f.finishSegment()
+	if f.at == nil {
+		return
+	}
+	for n := f.p.cuts.after(f.at.number); n != nil && n.number < c.number; n = f.p.cuts.after(n.number) {
+		f.skip(n, n.end-n.start)
+		f.at = n
+	}
+}
+
+// start begins the segment of c with u.
+func (f *follower) start(c *cut, u *media.Unit) bool {
+	tracks := f.tracksFor(c, u)
+	if err := f.setTracks(tracks...); err != nil {
+		f.p.err = err
+		return false
+	}
+	f.fixTarget()
+	f.begin(c, u)
+	f.at, f.done = c, false
+	return true
+}
+
+// tracksFor are the tracks of a segment that begins with u.
+func (f *follower) tracksFor(c *cut, u *media.Unit) []*media.Track {
+	if len(f.tracks) > 0 && f.tracks[0] == u.Track {
+		if !f.keys || len(f.tracks) == 1 && len(c.format.Audio()) == 0 ||
+			len(f.tracks) == 2 && len(c.format.Audio()) > 0 && f.tracks[1] == c.format.Audio()[0] {
+			return f.tracks
+		}
+	}
+	if a := c.format.Audio(); f.keys && len(a) > 0 {
+		return []*media.Track{u.Track, a[0]}
+	}
+	return []*media.Track{u.Track}
+}
+
+// mix adds the sound before a time to a rung.
+func (f *follower) mix(before time.Duration) {
+	for !f.sound.empty() && f.sound.units[0].DTS < before {
+		u := f.sound.pop()
+		if f.current == nil || len(f.tracks) < 2 || u.Track != f.tracks[1] || u.DTS < f.at.start-soundPatience || f.overfull() {
+			continue
+		}
+		f.frag.addAudio(1, u)
+	}
+}
+
+// catchUp completes segments that the source has ended until limit, with what there is.
+func (f *follower) catchUp(limit time.Duration) {
+	for f.at != nil {
+		if f.done {
+			n := f.p.cuts.after(f.at.number)
+			if n == nil || !n.closed || n.end > limit {
+				return
+			}
+			f.skip(n, n.end-n.start)
+			f.at = n
+			continue
+		}
+		if !f.at.closed || f.at.end > limit {
+			return
+		}
+		f.finish()
+	}
+}
+
+// finish completes the segment being written.
+func (f *follower) finish() {
+	if f.pending != nil {
+		f.mix(f.pending.DTS + f.guessStep())
+	}
+	f.complete()
+	f.done = true
+}
+
+// fixTarget decides the part target as soon as the source's is.
+func (f *follower) fixTarget() {
+	if !f.p.timing.fixed() || len(f.tracks) == 0 {
+		return
+	}
+	if f.keys {
+		f.fix(f.p.source.partTarget)
+		return
+	}
+	f.fix(f.p.timing.partFor(f.main()))
+}
