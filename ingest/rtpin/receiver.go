@@ -66,11 +66,6 @@ type Receiver struct {
 	warned        map[string]bool
 }
 
-// notSupported is what a publisher is told whose media is not taken.
-func notSupported(err error) error {
-	return &rooms.Error{Code: rooms.CodeCodecNotSupported, Detail: err.Error()}
-}
-
 // New makes a receiver. It answers codec_not_supported if there is nothing in
 // the session that can be taken, or a picture that cannot.
 func New(o Options) (*Receiver, error) {
@@ -94,8 +89,7 @@ func New(o Options) (*Receiver, error) {
 		}
 	}
 	if len(r.ordered) == 0 || len(refusedVideo) > 0 && r.ordered[0].video == nil {
-		return nil, notSupported(fmt.Errorf("the stream has %s; send H.264, H.265, AV1 or VP9, and AAC or Opus",
-			strings.Join(append(refusedVideo, refusedAudio...), ", ")))
+		return nil, ingest.Unsupported("the stream has %s", strings.Join(append(refusedVideo, refusedAudio...), ", "))
 	}
 	if len(refusedAudio) > 0 {
 		r.warn(warnAudio, "The sound comes as "+strings.Join(refusedAudio, ", ")+" and is left out; set the encoder or camera to AAC or Opus.")
@@ -245,7 +239,18 @@ func (r *Receiver) take(t *track, pkt *rtp.Packet, now time.Time) error {
 
 // picture passes on an access unit of the video track, unless it is damaged.
 func (r *Receiver) picture(t *track, parts [][]byte, ts uint32, at time.Duration, now time.Time) error {
-	p, err := t.video.assemble(parts, t.clock.unwrap(ts))
+	if t.order != nil && !t.order.picture(parts) {
+		// Parameter sets that come alone are for the next key frame.
+		if _, _, err := t.video.Units(parts); err != nil {
+			r.drop(now)
+		}
+		return nil
+	}
+	payload, key, err := t.video.Units(parts)
+	var delay int64
+	if err == nil && payload != nil && t.order != nil {
+		delay, err = t.order.delay(t.video.Track(), parts, t.clock.unwrap(ts), key)
+	}
 	var refusal *rooms.Error
 	switch {
 	case errors.As(err, &refusal):
@@ -254,17 +259,17 @@ func (r *Receiver) picture(t *track, parts [][]byte, ts uint32, at time.Duration
 		t.damaged = true
 		r.drop(now)
 		return nil //nolint:nilerr // a malformed picture is counted, and does not end the session
-	case len(p.payload) == 0:
+	case payload == nil:
 		return nil
 	}
-	if t.damaged && !p.key {
+	if t.damaged && !key {
 		if r.announced {
 			r.dropped++
 		}
 		return nil
 	}
 	t.damaged = false
-	if next := t.video.track(); next != t.media {
+	if next := t.video.Track(); next != t.media {
 		t.media = next
 		if r.announced {
 			tracks := r.formats()
@@ -274,7 +279,7 @@ func (r *Receiver) picture(t *track, parts [][]byte, ts uint32, at time.Duration
 			r.timeline.Retain(tracks)
 		}
 	}
-	return r.pass(t, unit{at: at, delay: t.clock.span(p.delay), key: p.key, payload: p.payload}, now)
+	return r.pass(t, unit{at: at, delay: t.clock.span(delay), key: key, payload: payload}, now)
 }
 
 func (r *Receiver) formats() []*media.Track {
@@ -289,11 +294,11 @@ func (r *Receiver) formats() []*media.Track {
 func (r *Receiver) announce(now time.Time) error {
 	for _, t := range r.ordered {
 		if t.media == nil && t.video != nil {
-			t.media = t.video.track()
+			t.media = t.video.Track()
 		}
 		if t.media == nil {
 			if now.Sub(r.since) > configurationWait {
-				return notSupported(fmt.Errorf("no key frame that says what the picture is in %v", configurationWait))
+				return ingest.Unsupported("no key frame that says what the picture is in %v", configurationWait)
 			}
 			return nil
 		}

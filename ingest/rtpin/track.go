@@ -13,6 +13,7 @@ import (
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtpvp9"
 	"github.com/pion/rtp"
 
+	"roomcast/ingest"
 	"roomcast/media"
 )
 
@@ -22,8 +23,9 @@ type track struct {
 	clock       clock
 	open        func() (depacketizer, error)
 	packets     depacketizer
-	video       pictures     // nil for audio
-	media       *media.Track // what was announced
+	video       *ingest.Pictures // nil for audio
+	order       *order           // nil for codecs without reordering
+	media       *media.Track     // what was announced
 
 	seen     bool
 	next     uint16 // the sequence number to come
@@ -47,15 +49,6 @@ func newTrack(f format.Format, t *media.Track, open func() (depacketizer, error)
 		return nil, err
 	}
 	return &track{payloadType: f.PayloadType(), clock: clock{rate: int64(f.ClockRate())}, open: open, packets: packets, media: t}, nil
-}
-
-func newVideoTrack(f format.Format, p pictures, open func() (depacketizer, error)) (*track, error) {
-	t, err := newTrack(f, nil, open)
-	if err != nil {
-		return nil, err
-	}
-	t.video, t.damaged = p, true // until the first key frame
-	return t, nil
 }
 
 // gap notices packets that are missing before this one, and says how many.
