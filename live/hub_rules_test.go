@@ -191,7 +191,7 @@ func TestWarningsTellWhatToMend(t *testing.T) {
 		for _, w := range s.hub.State("room").Warnings {
 			codes = append(codes, w.Code)
 		}
-		if got := strings.Join(codes, " "); got != "no_audio long_gop b_frames" {
+		if got := strings.Join(codes, " "); got != "no_audio no_key_frame b_frames" {
 			t.Errorf("warnings %q", got)
 		}
 	})

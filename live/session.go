@@ -46,11 +46,10 @@ type Session struct {
 	cache       gop  // while it stands by
 	joining     bool // on air as soon as there is a key frame to begin with
 
-	meters    map[*media.Track]*meter
-	total     meter
-	lastKey   time.Time
-	longest   time.Duration // between the last two key frames
-	reordered bool
+	meters map[*media.Track]*meter
+	total  meter
+	health health
+	told   string // the codes of the warnings that were told last
 }
 
 var _ ingest.Sink = (*Session)(nil)
@@ -79,6 +78,7 @@ func (s *Session) SetTracks(tracks []*media.Track) error {
 	for _, t := range tracks {
 		s.meters[t] = &meter{}
 	}
+	s.health = health{since: time.Now()}
 	s.cache.drop()
 	if r.onAir == s {
 		r.prepareSlate(s)
@@ -217,22 +217,19 @@ func (s *Session) measure(in ingest.Sample, now time.Time) error {
 	if m := s.meters[in.Track]; m != nil {
 		m.add(now, len(in.Payload))
 	}
-	if in.Track.Kind == media.Video {
-		s.reordered = s.reordered || in.PTS > in.DTS
-		if in.Key {
-			if !s.lastKey.IsZero() {
-				s.longest = now.Sub(s.lastKey)
-			}
-			s.lastKey = now
-		}
-	}
-	rolled := s.total.add(now, len(in.Payload))
-	limit := s.publication.Room.Settings.Limits.MaxBitrateBps
-	if !rolled || limit == nil {
+	s.health.see(in, now)
+	if !s.total.add(now, len(in.Payload)) {
 		return nil
 	}
+	bps, _, whole := s.total.rate(now)
+	s.health.second(s.format, s.meters, now, bps, whole)
+	if codes := codesOf(s.warnings(now)); codes != s.told {
+		s.told = codes
+		s.room.hub.changed(s.room.id)
+	}
 	// A key frame more or less in the measure is no excess.
-	if bps, _, whole := s.total.rate(now); whole && bps > *limit+*limit/10 {
+	limit := s.publication.Room.Settings.Limits.MaxBitrateBps
+	if limit != nil && whole && bps > *limit+*limit/10 {
 		return s.overLimit("max_bitrate_bps", *limit, fmt.Sprintf("the broadcast has %d bits per second", bps))
 	}
 	return nil
@@ -279,31 +276,4 @@ func (s *Session) describe(out *State) {
 		out.Tracks = append(out.Tracks, trackState(t, bps, units))
 	}
 	out.Warnings = append(out.Warnings, s.warnings(now)...)
-	if s.publication.Room.Backup {
-		out.Warnings = append(out.Warnings, Warning{"backup_on_air", "The backup encoder is on air: the main one is not connected, or silent."})
-	}
-}
-
-func (s *Session) warnings(now time.Time) (ws []Warning) {
-	video := s.format.Find(media.Video)
-	if video == nil {
-		ws = append(ws, Warning{"no_video", "No picture comes in."})
-	}
-	if s.format.Find(media.Audio) == nil {
-		ws = append(ws, Warning{"no_audio", "No sound comes in."})
-	}
-	if video != nil {
-		gop := s.longest
-		if !s.lastKey.IsZero() {
-			gop = max(gop, now.Sub(s.lastKey))
-		}
-		if gop > longGOP {
-			ws = append(ws, Warning{"long_gop", fmt.Sprintf(
-				"Key frames are %.0f s apart; set the encoder's key frame interval to 2 s.", gop.Seconds())})
-		}
-		if s.reordered {
-			ws = append(ws, Warning{"b_frames", "The encoder sends B-frames; without them the delay is shorter."})
-		}
-	}
-	return ws
 }

@@ -50,9 +50,6 @@ type Brief struct {
 	Viewers   int        `json:"viewers"`
 }
 
-// longGOP is the key frame interval from which a broadcaster is warned.
-const longGOP = 10 * time.Second
-
 // meterSeconds is how many whole seconds a rate is measured over.
 const meterSeconds = 5
 
