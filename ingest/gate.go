@@ -68,7 +68,7 @@ func (g *Gate) Identify(ctx context.Context, r Request) (rooms.Publisher, error)
 		return rooms.Publisher{}, g.Mistake(r, err)
 	}
 	if err != nil {
-		g.refused(r, "", err)
+		g.Refused(r, "", err)
 	}
 	return who, err
 }
@@ -77,7 +77,7 @@ func (g *Gate) Identify(ctx context.Context, r Request) (rooms.Publisher, error)
 func (g *Gate) Enter(ctx context.Context, who rooms.Publisher, r Request) (Sink, string, error) {
 	sink, err := g.o.Hub.Publish(ctx, Publication{Room: who, Protocol: r.Protocol, Close: r.Close})
 	if err != nil {
-		g.refused(r, who.RoomID, err)
+		g.Refused(r, who.RoomID, err)
 		return nil, "", err
 	}
 	return sink, who.RoomID, nil
@@ -88,7 +88,7 @@ func (g *Gate) Enter(ctx context.Context, who rooms.Publisher, r Request) (Sink,
 func (g *Gate) AdmitRoom(ctx context.Context, roomID string, r Request) (Sink, error) {
 	who, err := g.o.Door.PublisherOf(ctx, roomID)
 	if err != nil {
-		g.refused(r, roomID, err)
+		g.Refused(r, roomID, err)
 		return nil, err
 	}
 	sink, _, err := g.Enter(ctx, who, r)
@@ -99,7 +99,7 @@ func (g *Gate) AdmitRoom(ctx context.Context, roomID string, r Request) (Sink, e
 func (g *Gate) AdmitModerator(ctx context.Context, grant rooms.Grant, r Request) (Sink, error) {
 	if grant.Role != rooms.Moderator {
 		err := &rooms.Error{Code: rooms.CodeForbidden, Detail: "only a moderator may publish"}
-		g.refused(r, grant.RoomID, err)
+		g.Refused(r, grant.RoomID, err)
 		return nil, err
 	}
 	return g.AdmitRoom(ctx, grant.RoomID, r)
@@ -110,18 +110,19 @@ func (g *Gate) AdmitModerator(ctx context.Context, grant rooms.Grant, r Request)
 func (g *Gate) Mistake(r Request, refusal error) error {
 	retry, count := g.wrong.add(r.Caller.Address)
 	if retry == 0 {
-		g.refused(r, "", refusal)
+		g.Refused(r, "", refusal)
 		return refusal
 	}
 	err := &rooms.Error{Code: rooms.CodeTooManyAttempts, Detail: "too many wrong stream keys: wait", RetryAfter: retry}
 	if count == maxGuesses+1 { // a line for each would be a way to fill the disk
-		g.refused(r, "", err)
+		g.Refused(r, "", err)
 	}
 	return err
 }
 
-// refused logs a refusal, without anything secret.
-func (g *Gate) refused(r Request, roomID string, err error) {
+// Refused logs a refusal, without anything secret; a door that refuses for a
+// reason of its own says so here too. roomID is "" if it is not known.
+func (g *Gate) Refused(r Request, roomID string, err error) {
 	log := g.o.Log.With("protocol", r.Protocol, "remote", r.Caller.Address)
 	if roomID != "" {
 		log = log.With("room", roomID)

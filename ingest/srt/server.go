@@ -1,0 +1,205 @@
+package srt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	srt "github.com/datarhei/gosrt"
+
+	"roomcast/ingest"
+	"roomcast/rooms"
+)
+
+// Options are what a Server needs, and its bounds; a zero bound takes the default.
+type Options struct {
+	// Address to listen on (UDP), such as ":8890".
+	Address string
+	Gate    *ingest.Gate
+	// Theatre is asked by those who want to watch; nil refuses them.
+	Theatre ingest.Theatre
+	Log     *slog.Logger
+
+	// MaxConnections and MaxPerAddress bound open connections, in all [1000] and
+	// per client address (IPv6: /64) [50].
+	MaxConnections, MaxPerAddress int
+	// IdleTimeout is how long a publisher may send no media [10 s].
+	IdleTimeout time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxConnections <= 0 {
+		o.MaxConnections = 1000
+	}
+	if o.MaxPerAddress <= 0 {
+		o.MaxPerAddress = 50
+	}
+	if o.IdleTimeout <= 0 {
+		o.IdleTimeout = 10 * time.Second
+	}
+	return o
+}
+
+// Server accepts SRT publishers and players. Make one with NewServer, then
+// Listen and Run.
+type Server struct {
+	o          Options
+	handshakes *handshakes
+
+	mu        sync.Mutex
+	listener  srt.Listener
+	open      int
+	per       map[netip.Prefix]int
+	group     sync.WaitGroup
+	malformed time.Time // when the last one was logged
+}
+
+// NewServer makes a server that does not listen yet.
+func NewServer(o Options) *Server {
+	return &Server{o: o.withDefaults(), handshakes: &handshakes{}, per: make(map[netip.Prefix]int)}
+}
+
+// receiveBuffer is asked of the kernel for all connections together, in bytes.
+const receiveBuffer = 4 << 20
+
+// Listen binds the address, so that a wrong or taken one is known before Run.
+func (s *Server) Listen(context.Context) error {
+	c := srt.DefaultConfig()
+	c.Logger = s.handshakes
+	c.ListenerControl = func(_, _ string, raw syscall.RawConn) error {
+		var failed error
+		err := raw.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBuffer)
+			// The library shares the address with whoever else asks for it.
+			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 0)
+		})
+		return errors.Join(err, failed)
+	}
+	l, err := srt.Listen("srt", s.o.Address, c)
+	if err != nil {
+		return fmt.Errorf("listen for srt on %s: %w", s.o.Address, err)
+	}
+	s.mu.Lock()
+	s.listener = l
+	s.mu.Unlock()
+	return nil
+}
+
+// Addr is where the server listens; nil before Listen.
+func (s *Server) Addr() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Addr()
+}
+
+// Run serves until ctx ends, then closes every connection and waits for them.
+// It listens first if that has not been done.
+func (s *Server) Run(ctx context.Context) error {
+	if s.Addr() == nil {
+		if err := s.Listen(ctx); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer s.group.Wait()
+	defer s.listener.Close()
+	defer cancel()
+	stop := context.AfterFunc(ctx, s.listener.Close)
+	defer stop()
+	for {
+		req, err := s.next()
+		switch {
+		case ctx.Err() != nil:
+			if req != nil {
+				req.Reject(srt.REJX_DOWN)
+			}
+			return nil
+		case err != nil:
+			return fmt.Errorf("accept srt connection: %w", err)
+		case req != nil:
+			s.accept(ctx, req, s.handshakes.last)
+		}
+	}
+}
+
+// next waits for a request; it is nil for a handshake that made the library's
+// parser panic.
+func (s *Server) next() (req srt.ConnRequest, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.logMalformed(p)
+		}
+	}()
+	return s.listener.Accept2()
+}
+
+// logMalformed tells of handshakes that nothing sane sends, but not of each:
+// anybody can send them.
+func (s *Server) logMalformed(p any) {
+	if time.Since(s.malformed) < time.Minute {
+		return
+	}
+	s.malformed = time.Now()
+	s.o.Log.Warn("malformed handshake", "protocol", "srt", "panic", fmt.Sprint(p))
+}
+
+// accept starts serving a request, unless there are too many.
+func (s *Server) accept(ctx context.Context, req srt.ConnRequest, o offer) {
+	var addr netip.Addr
+	if a, ok := req.RemoteAddr().(*net.UDPAddr); ok && a != nil {
+		addr = a.AddrPort().Addr().Unmap()
+	}
+	log := s.o.Log.With("protocol", "srt", "remote", addr)
+	place := rooms.Line(addr)
+	if !s.enter(place) {
+		log.Warn("connection refused", "code", rooms.CodeOverloaded, "detail", "too many connections")
+		req.Reject(srt.REJX_OVERLOAD)
+		return
+	}
+	s.group.Go(func() {
+		defer s.leave(place)
+		defer func() {
+			if p := recover(); p != nil {
+				req.Reject(srt.REJX_ISE)
+				log.Error("connection panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			}
+		}()
+		if err := o.check(); err != nil || req.Version() != 5 {
+			log.Info("connection refused", "code", "unacceptable", "error", err, "version", req.Version())
+			req.Reject(srt.REJX_UNACCEPTABLE)
+			return
+		}
+		c := &conn{server: s, req: req, caller: rooms.Caller{Address: addr}, log: log}
+		c.run(ctx)
+	})
+}
+
+func (s *Server) enter(place netip.Prefix) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open >= s.o.MaxConnections || s.per[place] >= s.o.MaxPerAddress {
+		return false
+	}
+	s.open++
+	s.per[place]++
+	return true
+}
+
+func (s *Server) leave(place netip.Prefix) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	if s.per[place]--; s.per[place] == 0 {
+		delete(s.per, place)
+	}
+}
