@@ -14,6 +14,7 @@ import (
 	"roomcast/ingest"
 	"roomcast/ingest/rtmp"
 	"roomcast/ingest/rtsp"
+	"roomcast/ingest/srt"
 	"roomcast/live"
 	"roomcast/web/api"
 	"roomcast/web/tlscert"
@@ -71,7 +72,7 @@ type entrance struct {
 func publishers(ctx context.Context, config configs.Config, source *tlscert.Source, inside *parts, to entrance, log *slog.Logger) (api.Listeners, error) {
 	var open api.Listeners
 	begin := func(o rtmp.Options, port *int) error {
-		o.Gate, o.Log = to.gate, log
+		o.Gate, o.Theatre, o.Log = to.gate, to.theatre, log
 		server := rtmp.NewServer(o)
 		if err := server.Listen(ctx); err != nil {
 			return err
@@ -79,7 +80,7 @@ func publishers(ctx context.Context, config configs.Config, source *tlscert.Sour
 		if a, ok := server.Addr().(*net.TCPAddr); ok {
 			*port = a.Port
 		}
-		inside.start("take RTMP publishers", server.Run)
+		inside.start("speak RTMP", server.Run)
 		return nil
 	}
 	if config.RTMP.Address.On() {
@@ -97,6 +98,16 @@ func publishers(ctx context.Context, config configs.Config, source *tlscert.Sour
 		if open.RTSPPort, err = openRTSP(ctx, config.RTSP, inside, to, log); err != nil {
 			return open, err
 		}
+	}
+	if config.SRT.Address.On() {
+		server := srt.NewServer(srt.Options{Address: config.SRT.Address.String(), Gate: to.gate, Theatre: to.theatre, Log: log})
+		if err := server.Listen(ctx); err != nil {
+			return open, err
+		}
+		if a, ok := server.Addr().(*net.UDPAddr); ok {
+			open.SRTPort = a.Port
+		}
+		inside.start("speak SRT", server.Run)
 	}
 	return open, nil
 }

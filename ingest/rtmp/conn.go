@@ -21,8 +21,10 @@ import (
 )
 
 const (
-	// app is the only RTMP application there is.
-	app = "live"
+	// publishApp and playApp are the RTMP applications there are: keys and tickets
+	// have a name space each.
+	publishApp = "live"
+	playApp    = "play"
 	// statusChunkStream and messageStream carry onStatus; the library hands out
 	// message stream 1, little-endian on the wire.
 	statusChunkStream = 5
@@ -62,6 +64,10 @@ func (c *conn) run(ctx context.Context) {
 		c.log.Info("connection ended before publishing", "reason", endReason(err))
 		return
 	}
+	if !c.rtmp.Publish {
+		c.play(ctx)
+		return
+	}
 	sink, room, err := c.admit(ctx)
 	if err != nil {
 		c.tell(err)
@@ -73,7 +79,7 @@ func (c *conn) run(ctx context.Context) {
 	var refusal *rooms.Error
 	switch {
 	case errors.As(err, &refusal):
-		c.logRefusal(refusal)
+		c.logRefusal("publisher", refusal)
 		c.tell(err)
 	case errors.Is(err, errUnpublished), errors.Is(err, io.EOF):
 		c.log.Info("publisher left", "after", time.Since(started).Round(time.Millisecond))
@@ -94,15 +100,9 @@ func (c *conn) greet() error {
 // any media is read.
 func (c *conn) admit(ctx context.Context) (ingest.Sink, string, error) {
 	name, key, _ := strings.Cut(strings.Trim(c.rtmp.URL.Path, "/"), "/")
-	var refusal *rooms.Error
-	switch {
-	case !c.rtmp.Publish:
-		refusal = &rooms.Error{Code: rooms.CodeForbidden, Detail: "playing over RTMP is not offered"}
-	case name != app || key == "":
-		refusal = &rooms.Error{Code: rooms.CodeNotFound, Detail: "publish to rtmp://host/live/{stream_key}"}
-	}
-	if refusal != nil {
-		c.logRefusal(refusal)
+	if name != publishApp || key == "" {
+		refusal := &rooms.Error{Code: rooms.CodeNotFound, Detail: "publish to rtmp://host/live/{stream_key}"}
+		c.logRefusal("publisher", refusal)
 		return nil, "", refusal
 	}
 	raw := c.raw
@@ -156,8 +156,8 @@ func refusedCodec(err error) error {
 	return err
 }
 
-func (c *conn) logRefusal(e *rooms.Error) {
-	c.log.Info("publisher refused", "code", e.Code, "detail", e.Detail)
+func (c *conn) logRefusal(who string, e *rooms.Error) {
+	c.log.Info(who+" refused", "code", e.Code, "detail", e.Detail)
 }
 
 // tell tells the client why it is refused, in RTMP's words, and lets it read them.

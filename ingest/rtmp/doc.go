@@ -9,7 +9,11 @@
 // audio tracks become tracks too; anything else is refused with
 // codec_not_supported.
 //
-// RTMP's own encryption (RTMPE) and playing are refused. Chunks and messages
-// are parsed by gortmplib, behind a guard that refuses sizes before they are
-// allocated. The stream key is in no log line and no error.
+// Tools watch by rtmp://host/play/{ticket}: H.264 and AAC the classic way, what
+// else there is by enhanced RTMP. Each has a reader of the broadcast of its own:
+// one that is slow skips to a key frame and slows nobody.
+//
+// RTMP's own encryption (RTMPE) is refused. Chunks and messages are parsed by
+// gortmplib, behind a guard that refuses sizes before they are allocated. Keys
+// and tickets are in no log line and no error.
 package rtmp

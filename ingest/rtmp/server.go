@@ -23,7 +23,9 @@ type Options struct {
 	// TLS makes it an RTMPS listener.
 	TLS  *tls.Config
 	Gate *ingest.Gate
-	Log  *slog.Logger
+	// Theatre is asked by those who want to watch; nil refuses them.
+	Theatre ingest.Theatre
+	Log     *slog.Logger
 
 	// MaxConnections and MaxPerAddress bound open connections, in all [1000] and
 	// per client address (IPv6: /64) [50].

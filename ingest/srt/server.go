@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -70,7 +71,7 @@ func NewServer(o Options) *Server {
 const receiveBuffer = 4 << 20
 
 // Listen binds the address, so that a wrong or taken one is known before Run.
-func (s *Server) Listen(context.Context) error {
+func (s *Server) Listen(ctx context.Context) error {
 	c := srt.DefaultConfig()
 	c.Logger = s.handshakes
 	c.ListenerControl = func(_, _ string, raw syscall.RawConn) error {
@@ -82,7 +83,11 @@ func (s *Server) Listen(context.Context) error {
 		})
 		return errors.Join(err, failed)
 	}
-	l, err := srt.Listen("srt", s.o.Address, c)
+	address, err := numeric(ctx, s.o.Address)
+	if err != nil {
+		return fmt.Errorf("listen for srt on %s: %w", s.o.Address, err)
+	}
+	l, err := srt.Listen("srt", address, c)
 	if err != nil {
 		return fmt.Errorf("listen for srt on %s: %w", s.o.Address, err)
 	}
@@ -90,6 +95,26 @@ func (s *Server) Listen(context.Context) error {
 	s.listener = l
 	s.mu.Unlock()
 	return nil
+}
+
+// numeric is an address without names, which the library does not resolve.
+func numeric(ctx context.Context, address string) (string, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	number, err := net.DefaultResolver.LookupPort(ctx, "udp", port)
+	if err != nil {
+		return "", err
+	}
+	if _, err := netip.ParseAddr(host); host != "" && err != nil {
+		ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		if err != nil {
+			return "", err
+		}
+		host = ips[0].Unmap().String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(number)), nil
 }
 
 // Addr is where the server listens; nil before Listen.

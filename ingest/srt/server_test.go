@@ -358,6 +358,20 @@ func TestATakenAddressIsTold(t *testing.T) {
 	}
 }
 
+func TestNamesAreResolved(t *testing.T) {
+	for in, want := range map[string]string{
+		":8890": ":8890", "127.0.0.1:1": "127.0.0.1:1", "[::1]:0": "[::1]:0", "localhost:7": "127.0.0.1:7", "nowhere": "",
+	} {
+		got, err := numeric(t.Context(), in)
+		if in == "localhost:7" && got == "[::1]:7" {
+			continue
+		}
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%s becomes %s, want %s: %v", in, got, want, err)
+		}
+	}
+}
+
 // TestHostileHandshakes sends what makes the library's parser panic, and
 // numbers for which it would make buffers of gigabytes.
 func TestHostileHandshakes(t *testing.T) {

@@ -64,6 +64,7 @@ type Endpoints struct {
 	DVR       string `json:"dvr,omitempty" format:"uri" doc:"live: the multivariant playlist of the rewind window, if the room has one"`
 	WHIP      string `json:"whip,omitempty" format:"uri" doc:"live, simulcast: where a moderator publishes by WebRTC, with the session as Bearer credential"`
 	RTSP      string `json:"rtsp,omitempty" format:"uri" doc:"live: for tools such as VLC, while RTSP is on"`
+	RTMP      string `json:"rtmp,omitempty" format:"uri" doc:"live: the same, while RTMP is on"`
 }
 
 // ICEServer is a STUN or TURN server, as RTCPeerConnection takes it.
@@ -184,8 +185,12 @@ func (v *visit) joined(j rooms.Joined, err error) (reply, error) {
 		if j.Room.Settings.Features.DVRWindowSeconds > 0 {
 			answer.Endpoints.DVR = base.playback(j.Grant.RoomID, j.Ticket, "dvr.m3u8")
 		}
-		if port := v.api.options.Listeners().RTSPPort; port != 0 {
-			answer.Endpoints.RTSP = "rtsp://" + base.withPort(port, 0) + "/play/" + j.Ticket.Reveal()
+		on := v.api.options.Listeners()
+		if on.RTSPPort != 0 {
+			answer.Endpoints.RTSP = "rtsp://" + base.withPort(on.RTSPPort, 0) + "/play/" + j.Ticket.Reveal()
+		}
+		if server := base.rtmp(on); server != "" {
+			answer.Endpoints.RTMP = server + "/play/" + j.Ticket.Reveal()
 		}
 	}
 	return reply{body: answer}, nil

@@ -91,7 +91,8 @@ func TestASessionIsAskedRenewedAndLeft(t *testing.T) {
 	endpoints, _ := joined.body["endpoints"].(map[string]any)
 	hls, _ := endpoints["hls"].(string)
 	if endpoints["signaling"] != "ws://example.com/ws" || !strings.HasPrefix(hls, "http://example.com/hls/"+room.str("id")+"/") || !strings.HasSuffix(hls, "/index.m3u8") ||
-		endpoints["dvr"] != strings.TrimSuffix(hls, "index.m3u8")+"dvr.m3u8" || len(endpoints) != 3 {
+		endpoints["dvr"] != strings.TrimSuffix(hls, "index.m3u8")+"dvr.m3u8" ||
+		!strings.HasPrefix(endpoints["rtmp"].(string), "rtmp://example.com/play/") || len(endpoints) != 4 {
 		t.Errorf("endpoints %v", endpoints)
 	}
 	plain := h.room(`{"room_name":"x","room_type":"live","room_features":{"dvr_window_seconds":0}}`)

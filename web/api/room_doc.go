@@ -65,6 +65,7 @@ type RoomSecrets struct {
 type IngestURLs struct {
 	RTMP *RTMPIngest `json:"rtmp,omitempty"`
 	RTSP *RTSPIngest `json:"rtsp,omitempty"`
+	SRT  *SRTIngest  `json:"srt,omitempty"`
 	WHIP *WHIPIngest `json:"whip,omitempty"`
 }
 
@@ -78,6 +79,11 @@ type WHIPIngest struct {
 type RTMPIngest struct {
 	URL       string `json:"url" example:"rtmp://live.example.com/live"`
 	StreamKey string `json:"stream_key"`
+}
+
+// SRTIngest is the whole address, stream key and passphrase included.
+type SRTIngest struct {
+	URL string `json:"url" example:"srt://live.example.com:8890?streamid=publish:KEY"`
 }
 
 // RTSPIngest is the whole address, stream key included.

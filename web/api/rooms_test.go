@@ -223,6 +223,31 @@ func TestURLsAreThoseTheCallerCanUse(t *testing.T) {
 	}
 }
 
+func TestAddressesOfSRTAreWhole(t *testing.T) {
+	h := newHouse(t, func(o *web.Options) {
+		o.API.Listeners = func() api.Listeners { return api.Listeners{SRTPort: 8890, RTMPPort: 1935} }
+	})
+	a := h.must(201, "POST", "/api/v1/rooms", `{"room_name":"x","room_type":"live"}`, "Host", "a.example")
+	address := func() any {
+		ingest, _ := a.body["ingest_urls"].(map[string]any)
+		srt, _ := ingest["srt"].(map[string]any)
+		return srt["url"]
+	}
+	want := "srt://a.example:8890?streamid=publish:" + a.str("stream_key")
+	if address() != want {
+		t.Errorf("address %v, want %s", address(), want)
+	}
+	a = h.must(200, "POST", "/api/v1/rooms/"+a.str("id")+"/srt_passphrase/regenerate", "", "Host", "a.example")
+	if want += "&passphrase=" + url.QueryEscape(a.str("srt_passphrase")); address() != want {
+		t.Errorf("address %v, want %s", address(), want)
+	}
+	joined := h.join(a.str("participant_token"), "")
+	endpoints, _ := joined.body["endpoints"].(map[string]any)
+	if got, _ := endpoints["rtmp"].(string); !strings.Contains(got, "/play/") || !strings.HasPrefix(got, "rtmp://") {
+		t.Errorf("endpoints.rtmp is %q", got)
+	}
+}
+
 func TestAddressesOfRTSPAreWhole(t *testing.T) {
 	h := newHouse(t, func(o *web.Options) { o.API.Listeners = func() api.Listeners { return api.Listeners{RTSPPort: 8554} } })
 	a := h.must(201, "POST", "/api/v1/rooms", `{"room_name":"x","room_type":"live"}`, "Host", "a.example")

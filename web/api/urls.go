@@ -16,6 +16,7 @@ type Listeners struct {
 	RTMPPort  int
 	RTMPSPort int
 	RTSPPort  int
+	SRTPort   int
 	// WHIP is whether publishers come in by WebRTC.
 	WHIP bool
 }
@@ -79,23 +80,44 @@ func (b baseURL) withPort(port, own int) string {
 // rtmpOwnPort is what encoders take when an rtmp:// URL names no port. For rtmps:// they differ, so it is always named.
 const rtmpOwnPort = 1935
 
+// rtmp is the RTMP server, over TLS if that is on; "" if neither is.
+func (b baseURL) rtmp(on Listeners) string {
+	switch {
+	case on.RTMPSPort != 0:
+		return "rtmps://" + b.withPort(on.RTMPSPort, 0)
+	case on.RTMPPort != 0:
+		return "rtmp://" + b.withPort(on.RTMPPort, rtmpOwnPort)
+	}
+	return ""
+}
+
 // ingestURLs are the publishing addresses of a room; nil for rooms that take no publisher.
 func (s *Service) ingestURLs(view rooms.View, base baseURL) *IngestURLs {
 	if !view.Type.Broadcasts() || view.StreamKey == nil {
 		return nil
 	}
 	urls, on := &IngestURLs{}, s.options.Listeners()
-	switch {
-	case on.RTMPSPort != 0:
-		urls.RTMP = &RTMPIngest{URL: "rtmps://" + base.withPort(on.RTMPSPort, 0) + "/live", StreamKey: view.StreamKey.Reveal()}
-	case on.RTMPPort != 0:
-		urls.RTMP = &RTMPIngest{URL: "rtmp://" + base.withPort(on.RTMPPort, rtmpOwnPort) + "/live", StreamKey: view.StreamKey.Reveal()}
+	if server := base.rtmp(on); server != "" {
+		urls.RTMP = &RTMPIngest{URL: server + "/live", StreamKey: view.StreamKey.Reveal()}
 	}
 	if on.RTSPPort != 0 {
 		urls.RTSP = &RTSPIngest{URL: "rtsp://" + base.withPort(on.RTSPPort, 0) + "/live/" + view.StreamKey.Reveal()}
+	}
+	if on.SRTPort != 0 {
+		urls.SRT = &SRTIngest{URL: srtURL(base, on.SRTPort, view.StreamKey, view.SRTPassphrase)}
 	}
 	if on.WHIP {
 		urls.WHIP = &WHIPIngest{URL: base.whip(view.ID), Bearer: view.StreamKey.Reveal()}
 	}
 	return urls
+}
+
+// srtURL is a room's SRT address as ffmpeg, OBS and GStreamer take it. Its colon
+// is not escaped: some of them take the streamid as it stands.
+func srtURL(base baseURL, port int, key, passphrase *secret.Text) string {
+	u := "srt://" + base.withPort(port, 0) + "?streamid=publish:" + url.QueryEscape(key.Reveal())
+	if passphrase != nil {
+		u += "&passphrase=" + url.QueryEscape(passphrase.Reveal())
+	}
+	return u
 }
