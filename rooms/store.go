@@ -51,6 +51,13 @@ type Reader interface {
 	// whose sessions were ended and could otherwise still be refreshed at now.
 	EndedSessions(ctx context.Context, roomID string, now time.Time) ([]string, error)
 
+	Asset(ctx context.Context, roomID, id string) (Asset, error)
+	Assets(ctx context.Context, roomID string, q ListQuery) ([]Asset, error)
+	// AssetsInMaking returns those of all rooms in the state AssetInMaking.
+	AssetsInMaking(ctx context.Context) ([]Asset, error)
+	// AssetBytes returns the sum of the sizes of a room's assets.
+	AssetBytes(ctx context.Context, roomID string) (int64, error)
+
 	// Answer returns the kept answer for an idempotency scope, live at now.
 	Answer(ctx context.Context, scope Sum, now time.Time) (Answer, error)
 	APIKey(ctx context.Context, sum Sum) (Key, error)
@@ -65,7 +72,8 @@ type Writer interface {
 
 	CreateRoom(ctx context.Context, room Room) error
 	UpdateRoom(ctx context.Context, room Room) error
-	// DeleteRoom also deletes its run, join tokens, bans and ended sessions.
+	// DeleteRoom also deletes its run, join tokens, bans, ended sessions and
+	// assets.
 	DeleteRoom(ctx context.Context, id string) error
 	// EndSessions raises the session epoch of the room, or of all rooms that
 	// name the subscription or the customer; empty ids select nothing.
@@ -94,6 +102,11 @@ type Writer interface {
 	// EndSession ends the sessions of a participant, or of a join token, until
 	// none could be refreshed anyway.
 	EndSession(ctx context.Context, roomID, id string, until time.Time) error
+
+	CreateAsset(ctx context.Context, a Asset) error
+	// UpdateAsset stores all of an asset but its kind and the time it was made.
+	UpdateAsset(ctx context.Context, a Asset) error
+	DeleteAsset(ctx context.Context, roomID, id string) error
 
 	CreateAnswer(ctx context.Context, a Answer) error
 	SetAPIKey(ctx context.Context, key Key, sum Sum) error

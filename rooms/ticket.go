@@ -45,35 +45,49 @@ func newTickets(key secret.Text) *tickets {
 	return &tickets{aead: aead, nonceKey: derive("roomcast ticket nonce")}
 }
 
-func (t *tickets) seal(c *claims) secret.Text {
-	plain := packClaims(c)
+func (t *tickets) seal(c *claims) secret.Text { return t.sealFor(packClaims(c), "") }
+
+// sealFor seals what opens only for the same purpose.
+func (t *tickets) sealFor(plain []byte, purpose string) secret.Text {
 	mac := hmac.New(sha256.New, t.nonceKey)
+	if purpose != "" {
+		mac.Write([]byte(purpose))
+		mac.Write([]byte{0})
+	}
 	mac.Write(plain)
 	nonce := mac.Sum(nil)[:chacha20poly1305.NonceSizeX]
-	return secret.New(base64.RawURLEncoding.EncodeToString(t.aead.Seal(nonce, nonce, plain, nil)))
+	return secret.New(base64.RawURLEncoding.EncodeToString(t.aead.Seal(nonce, nonce, plain, []byte(purpose))))
 }
 
 var errNoTicket = refuse(CodeNotFound, "there is no such playback")
 
 // open returns the claims of a ticket that this server made.
 func (t *tickets) open(ticket string) (claims, error) {
-	// The decoder skips line breaks; a ticket has one spelling only.
-	if len(ticket) > maxTicketChars || strings.ContainsAny(ticket, "\r\n") {
-		return claims{}, errNoTicket
-	}
-	sealed, err := base64.RawURLEncoding.Strict().DecodeString(ticket)
-	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX {
-		return claims{}, errNoTicket
-	}
-	plain, err := t.aead.Open(nil, sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:], nil)
+	plain, err := t.openFor(ticket, "")
 	if err != nil {
-		return claims{}, errNoTicket
+		return claims{}, err
 	}
 	c, err := unpackClaims(plain)
 	if err != nil {
 		return claims{}, errNoTicket
 	}
 	return c, nil
+}
+
+func (t *tickets) openFor(ticket, purpose string) ([]byte, error) {
+	// The decoder skips line breaks; a ticket has one spelling only.
+	if len(ticket) > maxTicketChars || strings.ContainsAny(ticket, "\r\n") {
+		return nil, errNoTicket
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(ticket)
+	if err != nil || len(sealed) < chacha20poly1305.NonceSizeX {
+		return nil, errNoTicket
+	}
+	plain, err := t.aead.Open(nil, sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:], []byte(purpose))
+	if err != nil {
+		return nil, errNoTicket
+	}
+	return plain, nil
 }
 
 // packClaims writes claims: a version, numbers as varints, texts with their length.

@@ -81,6 +81,7 @@ func deleteRoom(t *testing.T, s rooms.Store) {
 			tx.SetRun(ctx, id(1), rooms.Run{ID: id(50), BeganAt: base}),
 			tx.CreateJoinToken(ctx, rooms.JoinToken{ID: id(60), RoomID: id(1), CreatedAt: base}, rooms.Sum{1}),
 			tx.CreateBan(ctx, rooms.Ban{ID: id(61), RoomID: id(1), CreatedAt: base}),
+			tx.CreateAsset(ctx, rooms.Asset{ID: id(63), RoomID: id(1), State: rooms.AssetInMaking, Size: 1, StartedAt: base, CreatedAt: base}),
 			tx.EndSession(ctx, id(1), id(62), base))
 	})
 	update(t, s, func(ctx context.Context, tx rooms.Writer) error { return tx.DeleteRoom(ctx, id(1)) })
@@ -94,8 +95,10 @@ func deleteRoom(t *testing.T, s rooms.Store) {
 	bans, err := s.Bans(ctx, id(1))
 	ended, err2 := s.EndedSessions(ctx, id(1), time.Time{})
 	with, err3 := s.RoomsWithRun(ctx)
-	if err := errors.Join(err, err2, err3); err != nil || len(bans)+len(ended)+len(with) != 0 {
-		t.Errorf("left behind: %v %v %v %v", bans, ended, with, err)
+	making, err4 := s.AssetsInMaking(ctx)
+	size, err5 := s.AssetBytes(ctx, id(1))
+	if err := errors.Join(err, err2, err3, err4, err5); err != nil || len(bans)+len(ended)+len(with)+len(making) != 0 || size != 0 {
+		t.Errorf("left behind: %v %v %v %v %d %v", bans, ended, with, making, size, err)
 	}
 	read(t, s, id(2))
 }

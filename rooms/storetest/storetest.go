@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) rooms.Store) {
 		"runs begin and end with their bans":               runsAndBans,
 		"customers and subscriptions come back and count":  billing,
 		"join tokens are used exactly as often as allowed": joinTokens,
+		"assets come back, grow and add up":                assets,
 		"settings, keys and answers are kept and pruned":   kept,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
@@ -203,6 +204,7 @@ func notStored(t *testing.T, s rooms.Store) {
 		"Room":           func() error { _, err := s.Room(ctx, id(9)); return err },
 		"Customer":       func() error { _, err := s.Customer(ctx, id(9)); return err },
 		"Subscription":   func() error { _, err := s.Subscription(ctx, id(9)); return err },
+		"Asset":          func() error { _, err := s.Asset(ctx, id(9), id(9)); return err },
 		"JoinTokenBySum": func() error { _, err := s.JoinTokenBySum(ctx, rooms.Sum{9}); return err },
 		"Answer":         func() error { _, err := s.Answer(ctx, rooms.Sum{9}, base); return err },
 		"APIKey":         func() error { _, err := s.APIKey(ctx, rooms.Sum{9}); return err },
@@ -217,6 +219,8 @@ func notStored(t *testing.T, s rooms.Store) {
 		"UpdateSubscription": func(tx rooms.Writer) error { return tx.UpdateSubscription(ctx, rooms.Subscription{ID: id(9)}) },
 		"DeleteSubscription": func(tx rooms.Writer) error { return tx.DeleteSubscription(ctx, id(9)) },
 		"DeleteJoinToken":    func(tx rooms.Writer) error { return tx.DeleteJoinToken(ctx, id(9), id(9)) },
+		"UpdateAsset":        func(tx rooms.Writer) error { return tx.UpdateAsset(ctx, rooms.Asset{ID: id(9), RoomID: id(9)}) },
+		"DeleteAsset":        func(tx rooms.Writer) error { return tx.DeleteAsset(ctx, id(9), id(9)) },
 		"DeleteBan":          func(tx rooms.Writer) error { return tx.DeleteBan(ctx, id(9), id(9)) },
 	} {
 		reads[name] = func() error { return s.Update(ctx, fn) }
