@@ -24,6 +24,8 @@ type room struct {
 	packager atomic.Pointer[hls.Packager]
 	// archive is its rewind window, nil without.
 	archive atomic.Pointer[dvr.Archive]
+	// recent is of the current show, never nil.
+	recent atomic.Pointer[recent]
 
 	// runs holds one token for who begins or finishes the run, while that is
 	// stored. It is taken before every lock.
@@ -201,10 +203,12 @@ func (r *room) openShow() {
 		BasePath: r.hub.o.HLSPath + r.id + "/o/", Epoch: r.epoch,
 		LowLatency: r.settings.Features.LowLatency,
 	}
-	archive := r.openArchive(now)
+	archive, newest := r.openArchive(now), &recent{}
+	options.Archive = newest.add
 	if archive != nil {
 		options.Archive = archive.Add
 	}
+	r.recent.Store(newest)
 	p := hls.New(options)
 	r.packager.Store(p)
 	reader := r.stream.NewReader(context.Background(), media.ReaderLimits{})

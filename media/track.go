@@ -109,6 +109,9 @@ type Format struct {
 	// Tracks are first the video, at most one, and then the audio, at most
 	// MaxAudioTracks; the first audio track is the one to hear by default. Immutable.
 	Tracks []*Track
+	// Slate says that this is nothing a publisher sent, but what bridges its
+	// silence.
+	Slate bool
 }
 
 // Audio are the audio tracks.

@@ -118,7 +118,7 @@ var featureTable = []feature{
 	},
 	flag("e2ee", meetOnly, false, false, func(f *Features) *bool { return &f.E2EE }),
 
-	flag("recording", broadcasts, false, false, func(f *Features) *bool { return &f.Recording }),
+	flag("recording", broadcasts, true, false, func(f *Features) *bool { return &f.Recording }),
 	flag("preview_before_live", broadcasts, true, false, func(f *Features) *bool { return &f.PreviewBeforeLive }),
 	number("reconnect_window_seconds", broadcasts, true, 60, 600, func(f *Features) *int { return &f.ReconnectWindowSeconds }),
 	{

@@ -58,7 +58,9 @@ type loop struct {
 
 // Format is what the slate's units belong to. Each showing of a slate is a
 // Format of its own: Tracks are shared.
-func (s *Slate) Format() *media.Format { return &media.Format{Tracks: s.format.Tracks} }
+func (s *Slate) Format() *media.Format {
+	return &media.Format{Tracks: s.format.Tracks, Slate: true}
+}
 
 // Unit is unit n of a track, counted from 0, and when it begins.
 func (s *Slate) Unit(track int, n int64) (at time.Duration, key bool, payload []byte) {

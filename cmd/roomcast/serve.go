@@ -14,6 +14,7 @@ import (
 	"roomcast/configs"
 	"roomcast/ingest"
 	"roomcast/live"
+	"roomcast/live/record"
 	"roomcast/rooms"
 	"roomcast/rooms/sqlstore"
 	"roomcast/signaling"
@@ -68,11 +69,22 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 		}
 	}
 	theatre := live.NewTheatre(door)
+	var library *record.Library // of the shows on the hub, which it follows
 	hub := live.NewHub(live.Options{
 		Runs: door, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: findFFmpeg(ctx, config.FFmpeg, log),
-		Follow: []func(context.Context, live.Show){theatre.Follow}, Log: log,
+		Follow: []func(context.Context, live.Show){
+			theatre.Follow,
+			func(ctx context.Context, show live.Show) { library.Follow(ctx, show) },
+		},
+		Log: log,
 	})
+	library = record.New(record.Options{Assets: registry, Broadcasts: hub, DataDir: config.DataDir, Log: log})
+	defer library.Close()
 	defer registry.Watch(hub.RoomEvent)()
+	defer registry.Watch(library.RoomEvent)()
+	if err := library.Recover(ctx); err != nil {
+		return err
+	}
 
 	certificates, err := certificateSource(config, log)
 	if err != nil {

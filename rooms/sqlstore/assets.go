@@ -15,8 +15,10 @@ func assetColumns(a *rooms.Asset) []any {
 	return []any{
 		&a.ID, &a.RoomID, &a.Kind, &a.Title, &a.State,
 		textOrEmpty{&a.Fault},
-		&a.Size, durationColumn{&a.Duration},
-		timeColumn{&a.StartedAt}, timeColumn{&a.CreatedAt},
+		&a.Size,
+		durationColumn{&a.Duration},
+		timeColumn{&a.StartedAt},
+		timeColumn{&a.CreatedAt},
 	}
 }
 

@@ -1,0 +1,202 @@
+package record
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"roomcast/live/dvr"
+	"roomcast/rooms"
+)
+
+// Assets keeps what is known of the files; rooms.Registry is the one.
+type Assets interface {
+	NewAsset(ctx context.Context, a rooms.Asset) (rooms.Asset, error)
+	SetAsset(ctx context.Context, a rooms.Asset) error
+	Asset(ctx context.Context, roomID, id string) (rooms.Asset, error)
+	DeleteAsset(ctx context.Context, roomID, id string) error
+	AssetsInMaking(ctx context.Context) ([]rooms.Asset, error)
+	Storage(ctx context.Context, roomID string) (used int64, limit *rooms.LimitHit, err error)
+}
+
+// Broadcasts are the shows that are on; live.Hub is the one.
+type Broadcasts interface {
+	SetWarning(roomID, code, detail string)
+	ClearWarning(roomID, code string)
+	// Last lists finished segments of the source, the newest last, that together
+	// are at least as long as d, if there are so many.
+	Last(roomID string, d time.Duration) ([]dvr.Segment, error)
+	// Bytes are those of a segment or init segment.
+	Bytes(roomID, name string) ([]byte, error)
+}
+
+const (
+	// storeTimeout bounds what is asked of Assets.
+	storeTimeout = 10 * time.Second
+	// defaultMinFree is what recordings leave free of a disk.
+	defaultMinFree = 512 << 20
+	// clipsAtOnce are made at the same time.
+	clipsAtOnce = 2
+	fileSuffix  = ".mp4"
+)
+
+// Options are what a Library needs.
+type Options struct {
+	Assets     Assets
+	Broadcasts Broadcasts
+	DataDir    string
+	// MinFree bytes of the disk are left to others [512 MiB].
+	MinFree int64
+	Log     *slog.Logger
+}
+
+// Library holds the recordings and clips of all rooms.
+type Library struct {
+	o        Options
+	clips    chan struct{} // as many tokens as are made at once
+	removing sync.WaitGroup
+	free     func(dir string) (int64, error)
+}
+
+// New makes a library. Recover comes first.
+func New(o Options) *Library {
+	if o.MinFree <= 0 {
+		o.MinFree = defaultMinFree
+	}
+	return &Library{o: o, clips: make(chan struct{}, clipsAtOnce), free: freeBytes}
+}
+
+func (l *Library) dir(roomID string) string {
+	return filepath.Join(l.o.DataDir, "rooms", roomID, "assets")
+}
+
+func (l *Library) path(a rooms.Asset) string { return filepath.Join(l.dir(a.RoomID), a.ID+fileSuffix) }
+
+// Recover completes the files that the last process was writing when it ended.
+// Call it before the first show.
+func (l *Library) Recover(ctx context.Context) error {
+	list, err := l.o.Assets.AssetsInMaking(ctx)
+	if err != nil {
+		return fmt.Errorf("find unfinished recordings: %w", err)
+	}
+	for _, a := range list {
+		a.State = rooms.AssetReady
+		r, err := repair(l.path(a))
+		switch {
+		case err == nil:
+			a.Size, a.Duration = r.size, r.duration
+			l.o.Log.Info("recording completed after a restart", "room", a.RoomID, "asset", a.ID, "duration", a.Duration)
+		case errors.Is(err, errNothing) || errors.Is(err, fs.ErrNotExist):
+			a.State, a.Size, a.Duration, a.Fault = rooms.AssetFailed, 0, 0, "the server stopped before anything was recorded"
+			l.remove(a)
+		default:
+			a.State, a.Fault = rooms.AssetFailed, "the file cannot be read any more"
+			l.o.Log.Error("complete a recording after a restart", "room", a.RoomID, "asset", a.ID, "error", err)
+		}
+		if err := l.o.Assets.SetAsset(ctx, a); err != nil && rooms.CodeOf(err) != rooms.CodeNotFound {
+			return fmt.Errorf("keep a completed recording: %w", err)
+		}
+	}
+	return nil
+}
+
+// Open opens the file of an asset that is ready; not_ready while it is made,
+// not_found when there is none.
+func (l *Library) Open(ctx context.Context, roomID, id string) (*os.File, rooms.Asset, error) {
+	a, err := l.o.Assets.Asset(ctx, roomID, id)
+	if err != nil {
+		return nil, rooms.Asset{}, err
+	}
+	switch a.State {
+	case rooms.AssetReady:
+	case rooms.AssetInMaking:
+		return nil, a, &rooms.Error{Code: rooms.CodeNotReady, Detail: "it is still being recorded", RetryAfter: time.Second}
+	default:
+		return nil, a, errNoFile
+	}
+	f, err := os.Open(l.path(a))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, a, errNoFile
+	case err != nil:
+		return nil, a, fmt.Errorf("open a recording: %w", err)
+	}
+	return f, a, nil
+}
+
+var errNoFile = &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no file of it"}
+
+// Delete deletes an asset and its file; in_use while it is made.
+func (l *Library) Delete(ctx context.Context, roomID, id string) error {
+	a, err := l.o.Assets.Asset(ctx, roomID, id)
+	if err != nil {
+		return err
+	}
+	if a.State == rooms.AssetInMaking {
+		return &rooms.Error{Code: rooms.CodeInUse, Detail: "it is still being recorded: end the show first"}
+	}
+	if err := l.o.Assets.DeleteAsset(ctx, roomID, id); err != nil {
+		return err
+	}
+	l.remove(a)
+	return nil
+}
+
+func (l *Library) remove(a rooms.Asset) {
+	if err := os.Remove(l.path(a)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.o.Log.Error("delete a recording's file", "room", a.RoomID, "asset", a.ID, "error", err)
+	}
+}
+
+// RoomEvent deletes the files of a room that was deleted. It does not block.
+func (l *Library) RoomEvent(e rooms.Event) {
+	if e.Kind != rooms.RoomDeleted || e.RoomID == "" || strings.ContainsAny(e.RoomID, `/\.`) {
+		return
+	}
+	l.removing.Go(func() {
+		if err := os.RemoveAll(filepath.Join(l.o.DataDir, "rooms", e.RoomID)); err != nil {
+			l.o.Log.Error("delete the files of a room", "room", e.RoomID, "error", err)
+		}
+	})
+}
+
+// Close waits until what was deleted is gone.
+func (l *Library) Close() { l.removing.Wait() }
+
+// room says how many bytes may be written for a room; why tells what allows no
+// more.
+func (l *Library) space(ctx context.Context, roomID string) (n int64, why *rooms.Error, err error) {
+	free, err := l.free(l.o.DataDir)
+	if err != nil {
+		return 0, nil, err
+	}
+	n, why = max(free-l.o.MinFree, 0), errDiskFull
+	used, limit, err := l.o.Assets.Storage(ctx, roomID)
+	if err != nil {
+		return 0, nil, err
+	}
+	if limit != nil && limit.Value-used < n {
+		n = max(limit.Value-used, 0)
+		why = &rooms.Error{Code: rooms.CodeLimitExceeded, Limit: limit, Detail: "the room's storage is full"}
+	}
+	return n, why, nil
+}
+
+var errDiskFull = &rooms.Error{Code: rooms.CodeOverloaded, Detail: "the disk is full"}
+
+// freeBytes is how much of a disk may still be written.
+func freeBytes(dir string) (int64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("ask how full the disk is: %w", err)
+	}
+	return int64(s.Bavail) * s.Bsize, nil
+}
