@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	// maxBuffered is what may wait in the library for one connection, in bytes.
+	// maxBuffered is what may wait in the library for one connection, in bytes,
+	// and maxPackets in packets, which may be small.
 	maxBuffered = 48 << 20
+	maxPackets  = 64 << 10
 	// watchEvery is how often that, and the silence, is looked at.
 	watchEvery = time.Second
 )
@@ -172,7 +174,8 @@ func (c *conn) watch(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			c.srt.Stats(&s)
-			if s.Instantaneous.ByteRecvBuf+s.Instantaneous.ByteSendBuf > maxBuffered {
+			waits := &s.Instantaneous
+			if waits.ByteRecvBuf+waits.ByteSendBuf > maxBuffered || waits.PktRecvBuf+waits.PktSendBuf > maxPackets {
 				c.end(errHoard)
 			}
 			if last := c.alive.Load(); last != 0 && now.Sub(time.Unix(0, last)) > c.server.o.IdleTimeout {

@@ -45,9 +45,12 @@ func TestARoomOfEachTypeHasWhatItsTypeHas(t *testing.T) {
 				if rtmp.StreamKey != *room.StreamKey || !strings.HasPrefix(rtmp.URL, "rtmp://127.0.0.1:") {
 					t.Errorf("ingest_urls.rtmp is %+v", rtmp)
 				}
-				for _, off := range []string{"rtsp", "srt"} {
-					if _, there := room.IngestURLs[off]; there {
-						t.Errorf("ingest_urls names %s, whose listener is off", off)
+				for door, whole := range map[string]string{
+					"rtsp": "rtsp://" + s.RTSP + "/live/" + *room.StreamKey,
+					"srt":  "srt://" + s.SRT + "?streamid=publish:" + *room.StreamKey,
+				} {
+					if got := room.IngestURLs[door].URL; got != whole {
+						t.Errorf("ingest_urls.%s is %q, want %q", door, got, whole)
 					}
 				}
 			}

@@ -64,7 +64,11 @@ func Publish(t testing.TB, url, key string, p Picture) *Publisher {
 	if !p.Silent {
 		args = append(args, "-c:a", "aac", "-b:a", "96k", "-ac", "2")
 	}
-	args = append(args, "-f", "flv", strings.TrimSuffix(url, "/")+"/"+key)
+	if strings.HasPrefix(url, "srt:") {
+		args = append(args, "-f", "mpegts", url)
+	} else {
+		args = append(args, "-f", "flv", strings.TrimSuffix(url, "/")+"/"+key)
+	}
 	return startPublisher(t, exec.Command("ffmpeg", args...))
 }
 
@@ -156,6 +160,17 @@ func (s *Server) Watch(t testing.TB, viewer Joined, length time.Duration, pictur
 		last = s.Stranger().Do(t, http.MethodGet, url, nil)
 		return last.Status == http.StatusOK
 	}, func() any { return last.Status })
+	return play(t, url, length, picture, sound)
+}
+
+// Play plays a URL of any protocol with ffmpeg, for so long in the broadcast's time.
+func Play(t testing.TB, url string, length time.Duration) Pulled {
+	t.Helper()
+	return play(t, url, length, true, true)
+}
+
+func play(t testing.TB, url string, length time.Duration, picture, sound bool) Pulled {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), length+30*time.Second)
 	defer cancel()
 	args := []string{"-hide_banner", "-nostdin", "-i", url, "-t", fmt.Sprintf("%.1f", length.Seconds())}

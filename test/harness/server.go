@@ -35,8 +35,8 @@ type Options struct {
 type Server struct {
 	// Dir is its data directory.
 	Dir string
-	// HTTP, RTMP, RTSP, WebRTC and Metrics are its addresses, host:port.
-	HTTP, RTMP, RTSP, WebRTC, Metrics string
+	// HTTP, RTMP, RTSP, SRT, WebRTC and Metrics are its addresses, host:port.
+	HTTP, RTMP, RTSP, SRT, WebRTC, Metrics string
 	// Out is all that it wrote to standard output and error, over restarts too.
 	Out *Output
 
@@ -64,7 +64,7 @@ func Start(t testing.TB, o Options) *Server {
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 32},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	for _, address := range []*string{&s.HTTP, &s.RTMP, &s.RTSP, &s.WebRTC, &s.Metrics} {
+	for _, address := range []*string{&s.HTTP, &s.RTMP, &s.RTSP, &s.SRT, &s.WebRTC, &s.Metrics} {
 		a, err := freeAddress()
 		if err != nil {
 			t.Fatal(err)
@@ -96,7 +96,7 @@ func (s *Server) Command(args ...string) *exec.Cmd {
 		"ROOMCAST_RTMP_ADDRESS="+s.RTMP,
 		"ROOMCAST_RTMPS_ADDRESS=off",
 		"ROOMCAST_RTSP_ADDRESS="+s.RTSP,
-		"ROOMCAST_SRT_ADDRESS=off",
+		"ROOMCAST_SRT_ADDRESS="+s.SRT,
 		"ROOMCAST_WEBRTC_ADDRESS="+s.WebRTC,
 		"ROOMCAST_METRICS_ADDRESS="+s.Metrics,
 		"ROOMCAST_DATA_DIR="+s.Dir,
