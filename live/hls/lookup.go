@@ -54,7 +54,7 @@ func (p *Packager) Playlist(ctx context.Context, name string, q Query) (Blob, er
 		return Blob{}, errNoList
 	}
 	if v.has(q) {
-		return v.media, nil
+		return v.blob(), nil
 	}
 	if err := v.reachable(q); err != nil {
 		return Blob{}, err
@@ -78,7 +78,7 @@ func (r *rendition) await(ctx context.Context, v *view, q Query) (Blob, error) {
 			return Blob{}, ctx.Err()
 		}
 	}
-	return v.media, nil
+	return v.blob(), nil
 }
 
 // has reports whether the view holds what a query asks for. A part beyond the

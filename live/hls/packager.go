@@ -91,8 +91,8 @@ func New(o Options) *Packager {
 func (p *Packager) Write(u *media.Unit) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended {
-		return nil
+	if p.ended || len(u.Payload) == 0 {
+		return nil // readers refuse empty samples
 	}
 	p.lastUnit = u.NTP
 	if u.Format != p.format {

@@ -390,15 +390,6 @@ func TestPartsOfOddFrameRatesKeepTheRule(t *testing.T) {
 	}
 }
 
-func BenchmarkWrite(b *testing.B) {
-	f := newFeeder(b, Options{LowLatency: true}, picture, sound)
-	f.run(10 * time.Second)
-	b.ReportAllocs()
-	for b.Loop() {
-		f.run(40 * time.Millisecond)
-	}
-}
-
 func TestEncoderThatCutsAtScenesIsTakenAtItsWord(t *testing.T) {
 	f := newFeeder(t, Options{}, picture, sound)
 	said := media.AppendNAL(nil, []byte("\x06\x05\xc8x264 - core 164 - options: keyint=200 keyint_min=20"))

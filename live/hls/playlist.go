@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"iter"
 	"strconv"
+	"sync"
 	"time"
 
 	"roomcast/media"
@@ -14,6 +15,7 @@ import (
 // never changed.
 type view struct {
 	media Blob
+	once  sync.Once // for the gzip form, made when the playlist is first asked for
 	// last is the number of the newest complete segment, and parts how many
 	// parts the one after it has so far; lastParts is how many last has.
 	last, parts, lastParts int
@@ -28,6 +30,12 @@ type view struct {
 	back time.Duration
 	// next is closed when another view has taken this one's place.
 	next chan struct{}
+}
+
+// blob is the playlist to serve. The first one who asks makes the gzip form.
+func (v *view) blob() Blob {
+	v.once.Do(func() { v.media.Gzip = compress(v.media.Body) })
+	return v.media
 }
 
 // publish renders the playlist of a rendition from what is there, if there is enough.
@@ -83,7 +91,6 @@ func (p *Packager) render(r *rendition) {
 		ended: p.ended, wait: 3 * p.timing.target, advance: advanceLimit(r.partTarget), next: make(chan struct{}),
 		back: r.back(p.holdBack(r)),
 	}
-	v.media.Gzip = r.gzip.compress(v.media.Body)
 	if r.current != nil && r.listsParts() {
 		v.parts = len(r.current.shown())
 	}
@@ -140,25 +147,26 @@ func (r *rendition) back(hold time.Duration) time.Duration {
 	return d
 }
 
-// compressor makes the gzip form of playlists, one after the other.
-type compressor struct {
-	out bytes.Buffer
-	w   *gzip.Writer
-}
+// compressors are shared: each holds some hundred kilobytes.
+var compressors = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is a valid one
+	return w
+}}
 
 // compress answers nil if that is no gain.
-func (c *compressor) compress(b []byte) []byte {
-	c.out.Reset()
-	if c.w == nil {
-		c.w, _ = gzip.NewWriterLevel(&c.out, gzip.BestSpeed) // the level is a valid one
-	} else {
-		c.w.Reset(&c.out)
-	}
-	// Writing to a buffer does not fail.
-	if _, err := c.w.Write(b); err != nil || c.w.Close() != nil || c.out.Len() >= len(b) {
+func compress(b []byte) []byte {
+	w, ok := compressors.Get().(*gzip.Writer)
+	if !ok {
 		return nil
 	}
-	return bytes.Clone(c.out.Bytes())
+	defer compressors.Put(w)
+	out := bytes.NewBuffer(make([]byte, 0, len(b)/2))
+	w.Reset(out)
+	// Writing to a buffer does not fail.
+	if _, err := w.Write(b); err != nil || w.Close() != nil || out.Len() >= len(b) {
+		return nil
+	}
+	return out.Bytes()
 }
 
 // seconds appends a duration in seconds with five decimals.
@@ -189,21 +197,34 @@ func (p *Packager) appendMedia(b []byte, r *rendition) []byte {
 	init := ""
 	for _, s := range r.segments {
 		b = p.appendHead(b, s, &init)
-		b = p.appendParts(b, r, s)
-		if s.gap {
-			b = append(b, "#EXT-X-GAP\n"...)
+		if s.text == nil {
+			at := len(b)
+			b = p.appendSegment(b, r, s)
+			s.text = bytes.Clone(b[at:])
+			continue
 		}
-		b = append(b, "#EXTINF:"...)
-		b = seconds(b, s.duration)
-		b = append(b, ",\n"...)
-		b = p.path(b, s.name)
-		b = append(b, '\n')
+		b = append(b, s.text...)
 	}
 	if s := r.current; s != nil && r.listsParts() && len(s.shown()) > 0 {
 		b = p.appendHead(b, s, &init)
+		b = p.appendDate(b, s)
 		b = p.appendParts(b, r, s)
 	}
 	return p.appendTail(b, r)
+}
+
+// appendSegment writes a complete segment, but for what depends on the one before it.
+func (p *Packager) appendSegment(b []byte, r *rendition, s *segment) []byte {
+	b = p.appendDate(b, s)
+	b = p.appendParts(b, r, s)
+	if s.gap {
+		b = append(b, "#EXT-X-GAP\n"...)
+	}
+	b = append(b, "#EXTINF:"...)
+	b = seconds(b, s.duration)
+	b = append(b, ",\n"...)
+	b = p.path(b, s.name)
+	return append(b, '\n')
 }
 
 // appendTail writes what stands after the last segment.
@@ -289,6 +310,10 @@ func (p *Packager) appendHead(b []byte, s *segment, init *string) []byte {
 		b = p.path(b, s.init)
 		b = append(b, "\"\n"...)
 	}
+	return b
+}
+
+func (p *Packager) appendDate(b []byte, s *segment) []byte {
 	b = append(b, "#EXT-X-PROGRAM-DATE-TIME:"...)
 	b = p.o.Epoch.Add(s.at).UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
 	return append(b, '\n')

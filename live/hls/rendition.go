@@ -19,7 +19,8 @@ type segment struct {
 	independent bool
 	init        string // name of its init segment
 	parts       []part
-	whole       bool // its parts are not to be listed
+	whole       bool   // its parts are not to be listed
+	text        []byte // of it in the playlist, once complete
 }
 
 // part is a piece of a segment: one fragment.
@@ -56,7 +57,6 @@ type rendition struct {
 	edge    time.Duration // decode time where the written media ends
 
 	rates rates
-	gzip  compressor
 	text  []byte // the playlist being rendered
 }
 
@@ -130,7 +130,14 @@ func (r *rendition) advance(end time.Duration) {
 	}
 	r.step = d
 	limit := r.partLimit()
-	if f := &r.frag; f.begun && (f.duration+d > limit && f.duration >= shortest(limit) || r.overfull()) {
+	if f := &r.frag; f.begun && f.duration+d > limit {
+		// A part that is too short without this frame is said to last a little into
+		// it, and the next one that much less.
+		borrowed := max(shortest(limit)-f.duration, 0)
+		f.duration += borrowed
+		r.finishPart()
+		r.frag.duration = -borrowed
+	} else if f.begun && r.overfull() {
 		r.finishPart()
 	}
 	f := &r.frag
@@ -145,15 +152,10 @@ func (r *rendition) advance(end time.Duration) {
 	f.duration += d
 	r.current.duration += d
 	r.edge = u.DTS + d
-	switch {
-	case f.duration > limit:
-		// One frame does not fit and the part would be too short without it: what
-		// it lasts beyond the part counts for the next one.
-		carry := min(f.duration-limit, limit/2)
-		f.duration = limit
-		r.finishPart()
-		r.frag.duration = carry
-	case f.duration+d > limit && f.duration >= shortest(limit):
+	if f.duration > limit {
+		f.duration = limit // one frame that is longer than a part
+	}
+	if f.duration+d > limit && f.duration >= shortest(limit) {
 		r.finishPart()
 	}
 }
@@ -279,6 +281,7 @@ func (r *rendition) fix(target time.Duration) {
 	}
 	r.partTarget = target
 	for _, s := range r.segments {
+		s.text = nil
 		s.judge(target, true)
 	}
 	if r.current != nil {

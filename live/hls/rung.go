@@ -45,7 +45,7 @@ func (r *Rung) Write(u *media.Unit) error {
 	p := r.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended || r.removed {
+	if p.ended || r.removed || len(u.Payload) == 0 {
 		return nil
 	}
 	r.push(u)

@@ -136,7 +136,7 @@ func (p *Packager) trimParts(r *rendition) {
 			for k, pt := range s.parts {
 				names[k] = pt.name
 			}
-			s.parts = nil
+			s.parts, s.text = nil, nil
 			p.objects.retire(p.lastUnit.Add(p.timing.target), 0, names...)
 		}
 		after += s.duration
