@@ -120,7 +120,7 @@ func (r *resource) run(sink ingest.Sink) {
 		args = append(args, "detail", err.Error())
 	}
 	r.conn.log.Info("publisher left", args...)
-	r.server.release(r)
+	r.server.release(r, err)
 	close(r.done)
 }
 

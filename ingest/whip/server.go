@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"roomcast/ingest"
@@ -113,7 +114,20 @@ type Server struct {
 	per       map[netip.Prefix]int
 	perRoom   map[string]int
 	group     sync.WaitGroup // added to under mu while not closed
+	// ended are the newest resources that the house refused in the end, so that
+	// their clients learn why and do not simply come again.
+	ended []ending
 }
+
+// ending is why a resource is no more.
+type ending struct {
+	id, room   string
+	credential Credential
+	why        *rooms.Error
+}
+
+// maxEnded is how many endings are remembered.
+const maxEnded = 256
 
 // NewServer makes a server without resources.
 func NewServer(o Options) *Server {
@@ -133,7 +147,7 @@ func (s *Server) Publish(ctx context.Context, o Offer) (Answer, error) {
 	}
 	answer, err := r.open(ctx, o)
 	if err != nil {
-		s.release(r)
+		s.release(r, nil)
 		return Answer{}, err
 	}
 	return answer, nil
@@ -188,13 +202,18 @@ func (s *Server) Close() {
 	s.group.Wait()
 }
 
-// find looks a resource up; only who made it learns that it exists.
+// find looks a resource up; only who made it learns why it is no more.
 func (s *Server) find(c Change) (*resource, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.resources[c.Resource]
 	switch {
 	case r == nil || r.room != c.RoomID:
+		for _, e := range s.ended {
+			if e.id == c.Resource && e.room == c.RoomID && e.credential.owns(c.Credential) {
+				return nil, e.why
+			}
+		}
 		return nil, &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such WHIP resource, or not any more"}
 	case !r.credential.owns(c.Credential):
 		return nil, &rooms.Error{Code: rooms.CodeForbidden, Detail: "only the credential that made the resource may change it"}
@@ -236,12 +255,19 @@ func (s *Server) keep(r *resource) error {
 	return nil
 }
 
-// release takes back what reserve and keep counted.
-func (s *Server) release(r *resource) {
+// release takes back what reserve and keep counted; reason is why the resource ended, if it had begun.
+func (s *Server) release(r *resource, reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r.kept {
 		delete(s.resources, r.id)
+		var why *rooms.Error
+		if errors.As(reason, &why) {
+			if len(s.ended) >= maxEnded {
+				s.ended = slices.Delete(s.ended, 0, 1)
+			}
+			s.ended = append(s.ended, ending{id: r.id, room: r.room, credential: r.credential, why: why})
+		}
 	} else {
 		s.opening--
 	}

@@ -149,6 +149,24 @@ func TestResourcesEnd(t *testing.T) {
 	}
 }
 
+func TestWhoWasSentAwayLearnsWhy(t *testing.T) {
+	h := newHouse(t, Options{})
+	p := connect(h, nil, webrtc.MimeTypeOpus)
+	p.publish("room", key("room"))
+	s := h.sink(0)
+	until(t, "sound comes", func() bool { return len(s.of(media.Audio)) > 10 })
+	s.request.Close(&rooms.Error{Code: rooms.CodePublisherConflict, Detail: "another encoder took over"})
+	until(t, "the resource is gone", func() bool { return h.count() == 0 })
+	for name, tt := range map[string]struct {
+		credential Credential
+		code       string
+	}{"the publisher": {key("room"), rooms.CodePublisherConflict}, "nobody else": {key("other"), rooms.CodeNotFound}} {
+		if _, err := h.server.Patch(t.Context(), p.change(tt.credential, "*", "a=end-of-candidates\r\n")); rooms.CodeOf(err) != tt.code {
+			t.Errorf("%s is answered %v, want %s", name, err, tt.code)
+		}
+	}
+}
+
 func TestARenewedSessionIsTheSamePublisher(t *testing.T) {
 	h := newHouse(t, Options{})
 	p := connect(h, nil, webrtc.MimeTypeOpus)

@@ -50,6 +50,20 @@ test("a moderator goes live from the browser, and a viewer sees and hears it by 
     expect((await broadcast()).state).toBe("live");
   });
 
+  await test.step("it comes back by itself when the network was away", async () => {
+    await moderator.evaluate(() => window.dispatchEvent(new Event("online")));
+    await expect(async () => expect((await watch(viewer, 1_000)).frames).toBeGreaterThan(0)).toPass({ timeout: 20_000 });
+    expect((await broadcast()).publisher?.protocol).toBe("whip");
+  });
+
+  await test.step("being cut off is said, and not answered by coming again", async () => {
+    await server.api.call("DELETE", `/api/v1/rooms/${room.id}/stream?hold_seconds=1`);
+    await expect(studio.getByRole("alert").getByText("The broadcast from this browser has stopped")).toBeVisible({ timeout: 20_000 });
+    expect((await broadcast()).publisher).toBe(null);
+    await studio.getByRole("button", { name: "Try again" }).click();
+    await expect(studio.getByText("LIVE", { exact: true })).toBeVisible({ timeout: 20_000 });
+  });
+
   await test.step("ending it ends it", async () => {
     await studio.getByRole("button", { name: "End the broadcast" }).click();
     await moderator.getByRole("alertdialog").or(moderator.getByRole("dialog")).getByRole("button", { name: "End the broadcast" }).click();

@@ -180,9 +180,13 @@ export class WhipClient {
       this.#after("mend", restartMs, () => {
         if (this.#pc === pc && pc.connectionState !== "connected") this.#again();
       });
-    } catch {
+    } catch (cause) {
       this.#restarting = false;
-      if (this.#pc === pc) this.#again();
+      if (this.#pc !== pc) return;
+      const problem = problemFrom(cause);
+      // Whom the server sent away on purpose does not come again by themselves.
+      if (sentAway(problem)) this.#fail(problem);
+      else this.#again();
     } finally {
       this.#restarting = false;
     }
@@ -204,10 +208,14 @@ export class WhipClient {
           this.#again();
           return;
         }
-        void this.#drop();
-        this.#turn("failed", problem);
+        this.#fail(problem);
       });
     });
+  }
+
+  #fail(problem: Problem): void {
+    void this.#drop();
+    this.#turn("failed", problem);
   }
 
   #leave = (): void => void this.#drop();
@@ -264,6 +272,11 @@ export class WhipClient {
     clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
   }
+}
+
+/** Whether a refusal tells that the server ended this broadcast for a reason, unlike one that it lost or has forgotten. */
+function sentAway(problem: Problem): boolean {
+  return problem.status >= 400 && problem.status < 500 && problem.status !== 429 && problem.code !== "not_found" && problem.code !== "precondition_failed";
 }
 
 /** Offers H.264 first. Where the browser cannot choose, the server does. */
