@@ -343,6 +343,10 @@ func (h *Hub) RoomEvent(e rooms.Event) {
 			r.cut(&rooms.Error{Code: rooms.CodeNotFound, Detail: "the stream key was changed"},
 				func(s *Session) bool { return s.publication.Room.Backup == backup })
 		}
+		if e.Disconnect && e.Field == "srt_passphrase" {
+			r.cut(&rooms.Error{Code: rooms.CodeForbidden, Detail: "the SRT passphrase was changed"},
+				func(s *Session) bool { return s.publication.Protocol == "srt" })
+		}
 	}
 }
 

@@ -46,6 +46,7 @@ func TestRoomEventsSendThePublisherAway(t *testing.T) {
 		{"new key, old one cut", rooms.Event{Kind: rooms.SecretChanged, Field: "stream_key", Disconnect: true}, rooms.CodeNotFound, Interrupted},
 		{"new key, old one stays", rooms.Event{Kind: rooms.SecretChanged, Field: "stream_key"}, "", Live},
 		{"new backup key", rooms.Event{Kind: rooms.SecretChanged, Field: "backup_stream_key", Disconnect: true}, "", Live},
+		{"new SRT passphrase, for an RTMP publisher", rooms.Event{Kind: rooms.SecretChanged, Field: "srt_passphrase", Disconnect: true}, "", Live},
 		{"new participant token", rooms.Event{Kind: rooms.SecretChanged, Field: "participant_token", Disconnect: true}, "", Live},
 		{"another room", rooms.Event{Kind: rooms.RoomDeleted, RoomID: "other"}, "", Live},
 	}

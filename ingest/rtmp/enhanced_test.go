@@ -63,9 +63,9 @@ func TestEveryCodecComesThrough(t *testing.T) {
 // send publishes a film as fast as it goes.
 func send(t *testing.T, c *gortmplib.Client, film *ingesttest.Film) {
 	t.Helper()
-	m := muxer{write: c.Write}
+	m := NewMuxer(c.Write)
 	for _, u := range film.Units {
-		if err := m.unit(u); err != nil {
+		if err := m.Write(u); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -24,9 +24,9 @@ const (
 	opusPreSkip = 312
 )
 
-// muxer turns units into RTMP messages: H.264 and the first track of AAC the
+// Muxer turns units into RTMP messages: H.264 and the first track of AAC the
 // classic way, everything else by enhanced RTMP. It is used by one goroutine.
-type muxer struct {
+type Muxer struct {
 	write func(message.Message) error
 
 	format *media.Format
@@ -35,8 +35,13 @@ type muxer struct {
 	base   time.Duration // time 0 of the connection
 }
 
-// unit writes a unit, and before it what describes its format if that is new.
-func (m *muxer) unit(u *media.Unit) error {
+// NewMuxer makes a muxer that gives its messages to write, such as Client.Write
+// of gortmplib.
+func NewMuxer(write func(message.Message) error) *Muxer { return &Muxer{write: write} }
+
+// Write writes a unit, and before it what describes its format if that is new.
+// The first one is at time 0.
+func (m *Muxer) Write(u *media.Unit) error {
 	if u.Format != m.format {
 		if err := m.begin(u.Format); err != nil {
 			return err
@@ -53,7 +58,7 @@ func (m *muxer) unit(u *media.Unit) error {
 }
 
 // begin describes a format.
-func (m *muxer) begin(f *media.Format) error {
+func (m *Muxer) begin(f *media.Format) error {
 	changed := m.format == nil || len(m.format.Tracks) != len(f.Tracks)
 	for i := 0; !changed && i < len(f.Tracks); i++ {
 		changed = f.Tracks[i] != m.format.Tracks[i]
@@ -134,7 +139,7 @@ func describe(f *media.Format) amf0.Object {
 }
 
 // configuration is the message that describes a track.
-func (m *muxer) configuration(t *media.Track) (message.Message, error) {
+func (m *Muxer) configuration(t *media.Track) (message.Message, error) {
 	if t.Codec == media.H264 {
 		return &message.Video{
 			ChunkStreamID: videoChunkStream, MessageStreamID: messageStream, Codec: message.CodecH264,
@@ -161,7 +166,7 @@ func (m *muxer) configuration(t *media.Track) (message.Message, error) {
 	return s, err
 }
 
-func (m *muxer) audioConfiguration(t *media.Track) (message.Message, error) {
+func (m *Muxer) audioConfiguration(t *media.Track) (message.Message, error) {
 	id := m.ids[t]
 	s := &message.AudioExSequenceStart{ChunkStreamID: audioChunkStream, MessageStreamID: messageStream}
 	switch t.Codec {
@@ -195,7 +200,7 @@ func numbered(id uint8, msg message.Message) message.Message {
 	return &message.AudioExMultitrack{MultitrackType: message.AudioExMultitrackTypeOneTrack, TrackID: id, Wrapped: msg}
 }
 
-func (m *muxer) audio(u *media.Unit, at time.Duration) error {
+func (m *Muxer) audio(u *media.Unit, at time.Duration) error {
 	id, known := m.ids[u.Track]
 	if !known {
 		return nil
@@ -216,7 +221,7 @@ func (m *muxer) audio(u *media.Unit, at time.Duration) error {
 	}))
 }
 
-func (m *muxer) video(u *media.Unit, at time.Duration) error {
+func (m *Muxer) video(u *media.Unit, at time.Duration) error {
 	// Delays are rounded with their times, so that times of showing stay even.
 	delay := (at + u.PTS - u.DTS).Truncate(time.Millisecond) - at.Truncate(time.Millisecond)
 	switch u.Track.Codec {

@@ -72,19 +72,20 @@ func (c *conn) open(ctx context.Context) (*ingest.Playback, error) {
 // show sends units until the broadcast or the connection ends.
 func (c *conn) show(playback *ingest.Playback) error {
 	idle := c.server.o.IdleTimeout
-	m := muxer{write: func(msg message.Message) error {
+	write := func(msg message.Message) error {
 		if err := c.nc.SetWriteDeadline(time.Now().Add(idle)); err != nil {
 			return err
 		}
 		return c.rtmp.Write(msg)
-	}}
+	}
+	m := NewMuxer(write)
 	for {
 		u, _, err := playback.Reader.Read()
 		if err != nil { // the broadcast has ended, or the player
-			_ = m.write(&message.UserControlStreamEOF{StreamID: 1})
+			_ = write(&message.UserControlStreamEOF{StreamID: 1})
 			return io.EOF
 		}
-		if err := m.unit(u); err != nil {
+		if err := m.Write(u); err != nil {
 			return err
 		}
 	}

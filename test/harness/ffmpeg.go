@@ -27,6 +27,8 @@ type Picture struct {
 	GOP int
 	// Silent leaves the sound track out.
 	Silent bool
+	// Codecs are ffmpeg's arguments that come last; by default H.264 and AAC.
+	Codecs []string
 }
 
 // Publisher is an encoder's process, ffmpeg unless said otherwise.
@@ -59,11 +61,12 @@ func Publish(t testing.TB, url, key string, p Picture) *Publisher {
 	if !p.Silent {
 		args = append(args, "-re", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
 	}
-	args = append(args, "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p",
+	args = append(args, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
 		"-g", strconv.Itoa(p.GOP), "-keyint_min", strconv.Itoa(p.GOP), "-sc_threshold", "0", "-b:v", "800k")
 	if !p.Silent {
 		args = append(args, "-c:a", "aac", "-b:a", "96k", "-ac", "2")
 	}
+	args = append(args, p.Codecs...)
 	if strings.HasPrefix(url, "srt:") {
 		args = append(args, "-f", "mpegts", url)
 	} else {
