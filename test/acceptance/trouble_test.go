@@ -106,6 +106,20 @@ func TestTroublesomeBroadcastsGoOn(t *testing.T) {
 	}
 }
 
+// Without a key frame nothing can be decoded: the broadcaster is told, viewers
+// are told to wait, and nothing grows.
+func TestABroadcastWithoutAKeyFrameShowsNothingAndSaysSo(t *testing.T) {
+	t.Parallel()
+	small, _ := encoded(t)
+	s := harness.Start(t, harness.Options{})
+	room := s.CreateRoom(t, "live", harness.Fields{})
+	broadcast(t, room, bench.Publication{Clip: small, NoKeyFrames: true})
+	harness.Eventually(t, 30*time.Second, "the broadcaster is warned", func() bool { return s.Stream(t, room.ID).Warns("no_key_frame") },
+		func() any { return s.Stream(t, room.ID) })
+	viewer := s.Enter(t, room.ParticipantToken, "Vi")
+	s.Stranger().Refused(t, http.MethodGet, viewer.Endpoints["hls"], nil, http.StatusServiceUnavailable, "not_ready")
+}
+
 // 100 Mb/s is more than any viewer wants, and more than memory holds for long:
 // it is packaged, within the bounds that the configuration gives.
 func TestAHundredMegabitsForTenSecondsAreBounded(t *testing.T) {
