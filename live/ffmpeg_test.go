@@ -288,7 +288,10 @@ func TestHalfOpenEncoderIsDroppedWithin10s(t *testing.T) {
 		t.Fatal(err)
 	}
 	frozen := time.Now()
-	eventually(t, 4*time.Second, "gaps bridge the silence", func() bool { return strings.Contains(h.playlist(), "#EXT-X-GAP") })
+	eventually(t, 4*time.Second, "the slate bridges the silence", func() bool { return strings.Contains(h.playlist(), "#EXT-X-DISCONTINUITY\n") })
+	if strings.Contains(h.playlist(), "#EXT-X-GAP") {
+		t.Errorf("gaps beside the slate: %s", h.playlist())
+	}
 	checkPlaylist(t, h.playlist())
 	eventually(t, 11*time.Second, "it is dropped", func() bool { return h.hub.State("room").State == live.Interrupted })
 	if d := time.Since(frozen); d > 10500*time.Millisecond {

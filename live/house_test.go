@@ -26,6 +26,7 @@ import (
 	"roomcast/live/hls"
 	"roomcast/rooms"
 	"roomcast/secret"
+	"roomcast/transcode"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -144,8 +145,9 @@ func newHouse(t *testing.T, change func(*rooms.Settings)) *house {
 // newHouseIn is newHouse over a data directory.
 func newHouseIn(t *testing.T, data string, change func(*rooms.Settings)) *house {
 	t.Helper()
-	if _, err := exec.LookPath("ffmpeg"); err != nil {
-		t.Fatal("ffmpeg is needed: apt-get install ffmpeg")
+	tool, err := transcode.Find(t.Context(), "")
+	if err != nil {
+		t.Fatal("ffmpeg is needed: apt-get install ffmpeg: ", err)
 	}
 	h := &house{t: t, logs: &lockedBuffer{}, runs: &fakeRuns{}, data: data}
 	h.settings.Features.ReconnectWindowSeconds = 60
@@ -153,7 +155,7 @@ func newHouseIn(t *testing.T, data string, change func(*rooms.Settings)) *house 
 		change(&h.settings)
 	}
 	log := slog.New(slog.NewTextHandler(h.logs, nil))
-	h.hub = live.NewHub(live.Options{Runs: h.runs, DataDir: h.data, Log: log})
+	h.hub = live.NewHub(live.Options{Runs: h.runs, DataDir: h.data, FFmpeg: tool, Log: log})
 	server := rtmp.NewServer(rtmp.Options{Address: "127.0.0.1:0", Gate: ingest.NewGate(ingest.GateOptions{Door: h, Hub: h.hub, Log: log}), Log: log})
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := server.Listen(ctx); err != nil {

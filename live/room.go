@@ -193,53 +193,6 @@ func (r *room) apply(e event) bool {
 	return true
 }
 
-// openShow starts packaging what comes in, from the last key frame on.
-func (r *room) openShow() {
-	r.stopTimer(&r.rest)
-	now := time.Now()
-	r.startedAt = now
-	r.bytesIn = 0
-	options := hls.Options{
-		BasePath: r.hub.o.HLSPath + r.id + "/o/", Epoch: r.epoch,
-		LowLatency: r.settings.Features.LowLatency,
-	}
-	archive, newest := r.openArchive(now), &recent{}
-	options.Archive = newest.add
-	if archive != nil {
-		options.Archive = archive.Add
-	}
-	r.recent.Store(newest)
-	p := hls.New(options)
-	r.packager.Store(p)
-	reader := r.stream.NewReader(context.Background(), media.ReaderLimits{})
-	following, over := context.WithCancel(context.Background())
-	r.endShow = func() { reader.Finish(); over() }
-	show := Show{RoomID: r.id, Settings: r.settings, StartedAt: now, Stream: r.stream, Packager: p}
-	for _, follow := range r.hub.o.Follow {
-		r.hub.shows.Go(func() { follow(following, show) })
-	}
-	r.hub.shows.Go(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		var ticking sync.WaitGroup
-		ticking.Go(func() { r.tick(ctx, p) })
-		(&program{room: r, packager: p, log: r.hub.o.Log}).run(reader)
-		cancel()
-		ticking.Wait()
-		p.End()
-		if archive != nil {
-			archive.End()
-		}
-	})
-}
-
-// closeShow ends the packager, and with it the playlist.
-func (r *room) closeShow() {
-	if r.endShow != nil {
-		r.endShow()
-		r.endShow = nil
-	}
-}
-
 // cut sends away the publishers that match, on air or not yet.
 func (r *room) cut(reason error, match func(*Session) bool) {
 	r.mu.Lock()

@@ -122,7 +122,7 @@ var featureTable = []feature{
 	flag("preview_before_live", broadcasts, true, false, func(f *Features) *bool { return &f.PreviewBeforeLive }),
 	number("reconnect_window_seconds", broadcasts, true, 60, 600, func(f *Features) *int { return &f.ReconnectWindowSeconds }),
 	{
-		name: "offline_image", types: broadcasts, parse: parseOfflineImage,
+		name: "offline_image", types: broadcasts, ready: true, parse: parseOfflineImage,
 		get: func(f *Features) any { return f.OfflineImage },
 		set: func(f *Features, v any) {
 			if s, ok := v.(string); ok {
@@ -133,11 +133,11 @@ var featureTable = []feature{
 	flag("low_latency", liveOnly, true, true, func(f *Features) *bool { return &f.LowLatency }),
 	flag("webrtc_playback", liveOnly, false, true, func(f *Features) *bool { return &f.WebRTCPlayback }),
 	number("dvr_window_seconds", liveOnly, true, 7200, 43200, func(f *Features) *int { return &f.DVRWindowSeconds }),
-	transcode(liveOnly, Transcode{Mode: "off"}),
+	transcode(liveOnly, true, Transcode{Mode: "off"}),
 	number("slow_mode_seconds", liveOnly, true, 0, 3600, func(f *Features) *int { return &f.SlowModeSeconds }),
 
 	flag("download", videoOnly, false, false, func(f *Features) *bool { return &f.Download }),
-	transcode(videoOnly, Transcode{Mode: "auto"}),
+	transcode(videoOnly, false, Transcode{Mode: "auto"}),
 }
 
 func flag(name string, types []Type, ready, standard bool, at func(*Features) *bool) feature {
@@ -169,9 +169,9 @@ func number(name string, types []Type, ready bool, standard, largest int, at fun
 	}
 }
 
-func transcode(types []Type, standard Transcode) feature {
+func transcode(types []Type, ready bool, standard Transcode) feature {
 	return feature{
-		name: "transcode", types: types, standard: standard, off: Transcode{Mode: "off"}, parse: parseTranscode,
+		name: "transcode", types: types, ready: ready, standard: standard, off: Transcode{Mode: "off"}, parse: parseTranscode,
 		get: func(f *Features) any { return f.Transcode },
 		set: func(f *Features, v any) { f.Transcode = v.(Transcode) },
 	}

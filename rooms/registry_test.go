@@ -251,7 +251,7 @@ func TestFeaturesResolve(t *testing.T) {
 		},
 		rooms.Live: {
 			`{"reconnect_window_seconds":5,"transcode":[720],"offline_image":"x"}`,
-			`{"chat":true,"dvr_window_seconds":7200,"embed_origins":[],"low_latency":true,"offline_image":null,"preview_before_live":false,"public":false,"reconnect_window_seconds":5,"recording":false,"slow_mode_seconds":0,"transcode":"off","webrtc_playback":false}`,
+			`{"chat":true,"dvr_window_seconds":7200,"embed_origins":[],"low_latency":true,"offline_image":"x","preview_before_live":false,"public":false,"reconnect_window_seconds":5,"recording":false,"slow_mode_seconds":0,"transcode":[720],"webrtc_playback":false}`,
 		},
 		rooms.Simulcast: {`{}`, `{"chat":true,"embed_origins":[],"offline_image":null,"preview_before_live":false,"public":false,"reconnect_window_seconds":60,"recording":false}`},
 		rooms.Video:     {`{"download":true,"embed_origins":["https://a.example"]}`, `{"chat":true,"download":false,"embed_origins":["https://a.example"],"public":false,"transcode":"off"}`},

@@ -200,8 +200,15 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err is why the process ended, nil if it did its job. Only after Done.
-func (p *Process) Err() error { return p.err }
+// Err is why the process ended, nil if it did its job, or runs.
+func (p *Process) Err() error {
+	select {
+	case <-p.done:
+		return p.err
+	default:
+		return nil
+	}
+}
 
 // Said is the end of what the process wrote to its standard error.
 func (p *Process) Said() string { return p.said.String() }

@@ -135,7 +135,7 @@ func (t *Tool) silence(ctx context.Context, source *media.Track, log *slog.Logge
 	r := bufio.NewReader(p.Output(0))
 	header, err := r.Peek(7)
 	if err != nil {
-		return nil, loop{}, fmt.Errorf("read silence: %w", errors.Join(err, p.Err()))
+		return nil, loop{}, fmt.Errorf("read silence: %w", errors.Join(err, p.Wait()))
 	}
 	// The same object type, rate and layout, as an AudioSpecificConfig.
 	object, index, channels := header[2]>>6+1, header[2]>>2&15, header[2]&1<<2|header[3]>>6

@@ -1,0 +1,84 @@
+package live
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"roomcast/live/hls"
+	"roomcast/media"
+)
+
+// openShow starts packaging what comes in, from the last key frame on.
+func (r *room) openShow() {
+	r.stopTimer(&r.rest)
+	now := time.Now()
+	r.startedAt = now
+	r.bytesIn = 0
+	options := hls.Options{
+		BasePath: r.hub.o.HLSPath + r.id + "/o/", Epoch: r.epoch,
+		LowLatency: r.settings.Features.LowLatency,
+	}
+	archive, newest := r.openArchive(now), &recent{}
+	options.Archive = newest.add
+	if archive != nil {
+		options.Archive = archive.Add
+	}
+	r.recent.Store(newest)
+	p := hls.New(options)
+	r.packager.Store(p)
+	reader := r.stream.NewReader(context.Background(), media.ReaderLimits{})
+	following, over := context.WithCancel(context.Background())
+	r.endShow = func() { reader.Finish(); over() }
+	show := Show{RoomID: r.id, Settings: r.settings, StartedAt: now, Stream: r.stream, Packager: p}
+	for _, follow := range r.hub.o.Follow {
+		r.hub.shows.Go(func() { follow(following, show) })
+	}
+	r.startLadder(following, show)
+	r.hub.shows.Go(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		var ticking sync.WaitGroup
+		ticking.Go(func() { r.tick(ctx, p) })
+		(&program{room: r, packager: p, log: r.hub.o.Log}).run(reader)
+		cancel()
+		ticking.Wait()
+		p.End()
+		if archive != nil {
+			archive.End()
+		}
+	})
+}
+
+// closeShow ends the packager, and with it the playlist.
+func (r *room) closeShow() {
+	if r.endShow != nil {
+		r.endShow()
+		r.endShow = nil
+		r.hub.ClearWarning(r.id, "no_ladder")
+	}
+}
+
+// startLadder has the lower renditions of a show made, if its room wants them.
+func (r *room) startLadder(ctx context.Context, show Show) {
+	f := show.Settings.Features.Transcode
+	if f.Mode != transcodeAuto && len(f.Heights) == 0 {
+		return
+	}
+	if _, ok := r.hub.o.FFmpeg.Has("libx264"); !ok {
+		r.hub.SetWarning(r.id, "no_ladder",
+			"Lower qualities are switched on for this room, but this server has no ffmpeg with libx264 to make them. Have it installed, or send a bitrate that all viewers can take.")
+		return
+	}
+	l := &ladder{
+		hub: r.hub, show: show, times: usualLadder, log: r.hub.o.Log,
+		addRung: func(name string) rungWriter {
+			return show.Packager.AddRung(hls.RungOptions{Name: name, MaxLag: MaxRungLag})
+		},
+		edge: func() time.Duration {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return r.edge
+		},
+	}
+	r.hub.shows.Go(func() { l.climb(ctx) })
+}
