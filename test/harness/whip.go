@@ -1,0 +1,27 @@
+package harness
+
+import (
+	_ "embed"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+//go:embed whip.py
+var whipScript string
+
+// WHIP starts a WHIP publisher made of GStreamer's webrtcbin; it ends with the
+// test. Its encoder makes a key frame every 10 s, and when it is asked for one.
+func WHIP(t testing.TB, room Room) *Publisher {
+	t.Helper()
+	urls, ok := room.IngestURLs["whip"]
+	if !ok {
+		t.Fatalf("room %s names no WHIP endpoint: %+v", room.ID, room.IngestURLs)
+	}
+	// Debian's own Python has GStreamer's bindings.
+	cmd := exec.Command("/usr/bin/python3", "-")
+	cmd.Stdin = strings.NewReader(whipScript)
+	cmd.Env = append(os.Environ(), "WHIP_URL="+urls.URL, "WHIP_BEARER="+urls.Bearer)
+	return startPublisher(t, cmd)
+}
