@@ -147,6 +147,7 @@ func TestWhatIsPushedComesOutBitForBit(t *testing.T) {
 			if p.target != tt.target {
 				t.Errorf("target duration %s, want %s", p.target, tt.target)
 			}
+			follow(t, h.index(), 10*time.Second)
 			got := decode(t, h.index())
 			if got.complaints != "" {
 				t.Errorf("ffmpeg complains: %s", got.complaints)

@@ -1,11 +1,16 @@
 package live_test
 
 import (
-	"math"
-	"strconv"
-	"strings"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
 	"testing"
 	"time"
+
+	"roomcast/live/hls/hlstest"
+	"roomcast/rooms"
 )
 
 // parsed is a media playlist that keeps the rules.
@@ -16,67 +21,17 @@ type parsed struct {
 	parts    int
 }
 
-// attribute reads one attribute of a tag line.
-func attribute(line, name string) string {
-	_, rest, ok := strings.Cut(line, name+"=")
-	if !ok {
-		return ""
-	}
-	if q, ok := strings.CutPrefix(rest, `"`); ok {
-		v, _, _ := strings.Cut(q, `"`)
-		return v
-	}
-	v, _, _ := strings.Cut(rest, ",")
-	return v
-}
-
-// checkPlaylist asserts what RFC 8216 and its revision demand of any playlist.
+// checkPlaylist asserts what the text on HLS demands of any media playlist.
 func checkPlaylist(t *testing.T, text string) parsed {
 	t.Helper()
-	var p parsed
-	var target, partTarget float64
-	var parts []float64
-	var clock time.Time
-	if !strings.HasPrefix(text, "#EXTM3U\n") {
-		t.Fatalf("no playlist: %q", text)
+	m, found := hlstest.ParseMedia([]byte(text))
+	for _, f := range found {
+		t.Errorf("%s\n%s", f, text)
 	}
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		tag, value, _ := strings.Cut(line, ":")
-		switch tag {
-		case "#EXT-X-TARGETDURATION":
-			p.target, target = value, number(t, value)
-		case "#EXT-X-PART-INF":
-			partTarget = number(t, attribute(line, "PART-TARGET"))
-		case "#EXT-X-SERVER-CONTROL":
-			if hold := number(t, attribute(line, "PART-HOLD-BACK")); partTarget != 0 && hold < 2*partTarget {
-				t.Errorf("part hold back %f of %f", hold, partTarget)
-			}
-		case "#EXT-X-PART":
-			parts = append(parts, number(t, attribute(line, "DURATION")))
-			p.parts++
-		case "#EXT-X-PROGRAM-DATE-TIME":
-			now, err := time.Parse(time.RFC3339Nano, value)
-			if err != nil {
-				t.Error(err)
-			}
-			if now.Before(clock) {
-				t.Errorf("the clock goes back: %v after %v", now, clock)
-			}
-			clock = now
-		case "#EXTINF":
-			d, err := strconv.ParseFloat(strings.TrimSuffix(value, ","), 64)
-			if err != nil || d <= 0 {
-				t.Errorf("duration %q", value)
-			}
-			if math.Round(d) > target {
-				t.Errorf("segment of %f s, target %f", d, target)
-			}
-			checkParts(t, parts, partTarget, d)
-			p.segments++
-			p.duration += d
-			parts = nil
-		}
+	p := parsed{target: fmt.Sprint(m.Target.Seconds()), segments: len(m.Segments), parts: len(m.Making.Parts)}
+	for _, s := range m.Segments {
+		p.duration += s.Duration.Seconds()
+		p.parts += len(s.Parts)
 	}
 	if p.segments == 0 {
 		t.Error("no segments")
@@ -84,21 +39,50 @@ func checkPlaylist(t *testing.T, text string) parsed {
 	return p
 }
 
-// checkParts asserts that each part but the last lasts 85 to 100% of the
-// target, and that they make up their segment.
-func checkParts(t *testing.T, parts []float64, target, segment float64) {
+// ask fetches a URI for the validator.
+func ask(ctx context.Context, uri string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.New(resp.Status)
+	}
+	return b, err
+}
+
+// follow looks at everything that a multivariant playlist names, for a while,
+// and asserts that it keeps the rules.
+func follow(t *testing.T, uri string, d time.Duration) {
 	t.Helper()
-	if len(parts) == 0 {
-		return
+	found, err := hlstest.Follow(t.Context(), hlstest.FollowOptions{URI: uri, Fetch: ask, For: d})
+	if err != nil {
+		t.Error(err)
 	}
-	sum := 0.0
-	for i, d := range parts {
-		sum += d
-		if d > target || i < len(parts)-1 && d < 0.85*target {
-			t.Errorf("part %d of %d lasts %f s, target %f", i, len(parts), d, target)
-		}
+	for _, f := range found {
+		t.Error(f)
 	}
-	if math.Abs(sum-segment) > 0.001 {
-		t.Errorf("parts of %f s in a segment of %f", sum, segment)
+}
+
+func TestPlaylistsKeepTheRulesAsTheyChange(t *testing.T) {
+	for name, s := range map[string]source{
+		"29.97 fps":     {rate: "30000/1001", video: []string{"-g", "30", "-bf", "0", "-sc_threshold", "0"}},
+		"variable rate": {filter: ",select='not(eq(mod(n\\,7)\\,3)+eq(mod(n\\,11)\\,5))'", video: []string{"-g", "30", "-bf", "0", "-fps_mode", "vfr"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, func(s *rooms.Settings) { s.Features.LowLatency, s.Features.DVRWindowSeconds = true, 60 })
+			s.seconds, s.pace = 60, true
+			h.start(s)
+			eventually(t, 10*time.Second, "it is on air", func() bool { return h.playlist() != "" })
+			t.Run("live", func(t *testing.T) { t.Parallel(); follow(t, h.index(), 15*time.Second) })
+			t.Run("rewind", func(t *testing.T) { t.Parallel(); follow(t, h.http+"/hls/room/ticket/dvr.m3u8", 15*time.Second) })
+		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
 
+	"roomcast/live/hls/hlstest"
 	"roomcast/media"
 )
 
@@ -22,6 +23,8 @@ type walker struct {
 	seen  map[*rendition]*view
 	known map[string]map[int]*shownSegment // by rendition and number
 	heads map[string]string
+	// inspectors hold each rendition to the text's rules, its media too.
+	inspectors map[*rendition]*hlstest.Inspector
 	// uneven allows declared part durations that do not add up to the segment: pictures
 	// that last longer than a part.
 	uneven bool
@@ -44,8 +47,50 @@ type shownPart struct {
 }
 
 func newWalker(t testing.TB, p *Packager) *walker {
-	return &walker{
+	w := &walker{
 		t: t, p: p, seen: map[*rendition]*view{}, known: map[string]map[int]*shownSegment{}, heads: map[string]string{},
+		inspectors: map[*rendition]*hlstest.Inspector{},
+	}
+	t.Cleanup(w.inspectVariants)
+	return w
+}
+
+// inspectVariants looks at the multivariant playlist as it is at last.
+func (w *walker) inspectVariants() {
+	b, err := w.p.Multivariant("p")
+	if err != nil {
+		return // there was no media
+	}
+	_, found := hlstest.ParseMultivariant(b.Body)
+	for _, f := range found {
+		w.t.Errorf("%s\n%s", f, b.Body)
+	}
+}
+
+// inspect has a version of a playlist looked at by the validator, at the time
+// when its media ends.
+func (w *walker) inspect(r *rendition, text []byte) {
+	w.t.Helper()
+	i := w.inspectors[r]
+	if i == nil {
+		i = hlstest.NewInspector(func(uri string) ([]byte, error) {
+			b, err := w.p.Object(uri[strings.LastIndex(uri, "/")+1:])
+			return b.Body, err
+		})
+		w.inspectors[r] = i
+	}
+	before := len(i.Findings())
+	m, _ := hlstest.ParseMedia(text)
+	at := epoch
+	if n := len(m.Segments); n > 0 {
+		at = m.Segments[n-1].Date.Add(m.Segments[n-1].Duration)
+	}
+	i.See(at, text)
+	for _, f := range i.Findings()[before:] {
+		w.t.Errorf("%s: %s\n%s", r.name, f, text)
+	}
+	if found := len(i.Findings()); found > 10 {
+		w.t.FailNow()
 	}
 }
 
@@ -60,6 +105,7 @@ func (w *walker) look() {
 		if v := r.view.Load(); v != w.seen[r] {
 			w.seen[r] = v
 			w.read(r.name, string(v.media.Body))
+			w.inspect(r, v.media.Body)
 		}
 	}
 }
@@ -484,9 +530,10 @@ func TestFurtherAudioTracksAreAGroup(t *testing.T) {
 	second.Language, second.Label = "de", `Deutsch "neu"`
 	f := newFeeder(t, Options{LowLatency: true}, picture, sound, &second)
 	w := newWalker(t, f.p)
+	a := time.Duration(0)
 	for at := time.Duration(0); at < 20*time.Second; at += 200 * time.Millisecond {
 		f.run(200 * time.Millisecond)
-		for a := at; a < at+200*time.Millisecond; a += 20 * time.Millisecond {
+		for ; a < at+200*time.Millisecond; a += 1024 * time.Second / 48000 {
 			f.write(&media.Unit{Track: &second, DTS: a, PTS: a, Key: true, Payload: make([]byte, 80)})
 		}
 		w.look()

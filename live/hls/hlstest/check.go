@@ -54,7 +54,9 @@ func (r *mediaReader) checkDate(before, s *Segment) {
 	if s.Discontinuity || before.Date.IsZero() || s.Date.IsZero() {
 		return
 	}
-	if off := s.Date.Sub(before.Date.Add(before.Duration)); off.Abs() > dateSlack {
+	// A rendition that stopped in the midst of a segment goes on with gaps where
+	// the others do.
+	if off := s.Date.Sub(before.Date.Add(before.Duration)); off < -dateSlack || off > dateSlack && !s.Gap {
 		r.add(RuleDateTime, s.Line, "the date is %v off the segment before", off)
 	}
 }

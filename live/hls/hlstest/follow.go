@@ -119,14 +119,17 @@ type stream struct {
 	fragments map[string]*Fragment // of segments and parts, by URI
 	sizes     map[int]int          // of segments, by number
 	shortest  time.Duration        // picture
+	longest   time.Duration
+	rate      float64 // pictures a second, the largest of any segment
 	updates   int
+	missed    map[string]int // how many versions lacked a report of another one
 
 	mu   sync.Mutex
 	last *Media
 }
 
 func newStream(f *follower, name, uri string) *stream {
-	return &stream{follower: f, name: name, uri: uri, sizes: map[int]int{}, inits: map[string]*Init{}, fragments: map[string]*Fragment{}}
+	return &stream{follower: f, name: name, uri: uri, sizes: map[int]int{}, inits: map[string]*Init{}, fragments: map[string]*Fragment{}, missed: map[string]int{}}
 }
 
 func (s *stream) newest() *Media {
@@ -248,7 +251,11 @@ func (s *stream) fetchParts(ctx context.Context, segment *Segment) {
 			continue
 		}
 		if fragment := s.fragment(ctx, segment, p.URI); fragment != nil {
-			s.note(s.name, CheckFragment(segment, i, fragment, false))
+			part := *fragment
+			if s.longest-s.shortest > mediaSlack {
+				part.Longest, part.Shortest = max(part.Longest, s.longest), min(part.Shortest, s.shortest)
+			}
+			s.note(s.name, CheckFragment(segment, i, &part, false))
 		}
 	}
 }
@@ -296,8 +303,14 @@ func (s *stream) fragment(ctx context.Context, segment *Segment, uri string) *Fr
 	if uri == segment.URI {
 		s.sizes[segment.Number] = len(b)
 	}
-	if in.main().Video && f.Samples > 2 && (s.shortest == 0 || f.Shortest < s.shortest) {
-		s.shortest = f.Shortest
+	if in.main().Video && f.Samples > 2 {
+		if s.shortest == 0 || f.Shortest < s.shortest {
+			s.shortest = f.Shortest
+		}
+		s.longest = max(s.longest, f.Longest)
+		if uri == segment.URI && f.End > f.Start {
+			s.rate = max(s.rate, float64(f.Samples)/(f.End-f.Start).Seconds())
+		}
 	}
 	return f
 }
@@ -326,6 +339,10 @@ func (s *stream) forget(m *Media) {
 	maps.DeleteFunc(s.fragments, func(uri string, _ *Fragment) bool { return !listed[uri] })
 }
 
+// missedReports is how many versions of a playlist in a row may lack a report:
+// the other playlist may have come up since the first of them was made.
+const missedReports = 3
+
 // checkOthers compares a playlist with those of the other renditions, and what
 // it reports of them.
 func (s *stream) checkOthers(ctx context.Context, m *Media) {
@@ -346,10 +363,12 @@ func (s *stream) checkOthers(ctx context.Context, m *Media) {
 		}
 		s.note(s.name, CheckAligned(m, before))
 		r := reported[address]
-		switch {
-		case r == nil && m.PartTarget > 0:
+		if r != nil || m.PartTarget == 0 || m.Ended {
+			s.missed[address] = 0
+		} else if s.missed[address]++; s.missed[address] == missedReports {
 			s.note(s.name, []Finding{{Rule: RuleReport, Detail: "there is no report of " + other.name}})
-		case r != nil && s.updates%deltaEvery == 1:
+		}
+		if r != nil && s.updates%deltaEvery == 1 {
 			// The newest that is known of it may be older than what was reported.
 			if text, ok := s.fetch(ctx, address, ""); ok {
 				after, _ := ParseMedia(text)
@@ -401,7 +420,6 @@ func (m *Measured) add(s *stream) {
 		}
 	}
 	m.Peak += Peak(s.last, s.sizes)
-	if s.shortest > 0 {
-		m.FrameRate = max(m.FrameRate, float64(time.Second)/float64(s.shortest))
-	}
+	m.FrameRate = max(m.FrameRate, s.rate)
+	m.Variable = m.Variable || s.longest-s.shortest > mediaSlack
 }

@@ -50,6 +50,7 @@ func breakMedia(t *testing.T, broken broke) {
 		"a variant of which nothing came":  CheckVariant(&variants.Variants[0], &Measured{}),
 		"renditions that are the same":     other(),
 		"sound that is cut a little later": other("02:14:00.106Z", "02:14:00.120Z"),
+		"a variable frame rate":            variant(func(m *Measured) { m.FrameRate, m.Variable = 25, true }),
 		"a report":                         report(271, 1),
 		"a report of a part ago":           report(271, 0),
 	} {

@@ -64,7 +64,7 @@ const (
 	RulePartHoldBack Rule = "part-hold-back"
 	// RuleSkipUntil: CAN-SKIP-UNTIL is at least six target durations (4.4.3.8).
 	RuleSkipUntil Rule = "skip-until"
-	// RuleDateTime: a segment's date is that of the one before and its duration, but after a discontinuity (4.4.4.6).
+	// RuleDateTime: a segment's date is that of the one before and its duration, but after a discontinuity, and later where a gap begins (4.4.4.6).
 	RuleDateTime Rule = "date-time"
 	// RuleEnd: nothing is announced after EXT-X-ENDLIST (4.4.3.4).
 	RuleEnd Rule = "end"
