@@ -25,6 +25,8 @@ const doneAt = 0.02;
 /** Beyond this, catching up by pace would take too long. */
 const farPieces = 5;
 const farAtLeast = 1;
+/** Between two jumps: the first one's picture should have come. */
+const jumpEveryMs = 400;
 /** How many stalls within `stallMemoryMs` say that the buffer is too small for this network, and what one more adds, in pieces. */
 const stallsToYield = 2;
 const stallMemoryMs = 30_000;
@@ -43,6 +45,7 @@ export class CatchUp {
   #stalls: number[] = [];
   #yields = 0;
   #changedAt = 0;
+  #jumpedAt = -Infinity;
 
   /** What stalls have added to the distance, in pieces. */
   get yields(): number {
@@ -68,11 +71,12 @@ export class CatchUp {
     const error = look.latency - this.target(look);
     const reserve = Math.max(look.piece, 0.1);
     const far = starting ? startAt * 2.5 : Math.max(farAtLeast, farPieces * look.piece);
-    if (error > far) {
+    if (error > far && now - this.#jumpedAt > jumpEveryMs) {
       // A little nearer than asked is no gain if it is not in the buffer yet.
       const skip = Math.min(error, look.ahead - reserve);
       if (skip > far / 2) {
         this.#rate = 1;
+        this.#jumpedAt = now;
         return { skip };
       }
     }
