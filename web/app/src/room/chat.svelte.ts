@@ -1,4 +1,5 @@
-import { SignalingError, type SignalingClient } from "$lib/signaling/client";
+import { SvelteSet } from "svelte/reactivity";
+import { SignalingError, type Sendable, type SignalingClient } from "$lib/signaling/client";
 import { LIMITS, type ChatEvent, type ChatHistory, type ChatMessage } from "$lib/signaling/protocol.gen";
 
 /** The longest history a page keeps; the oldest go first. */
@@ -14,6 +15,12 @@ export class Chat {
   /** Why the last message was not sent, as a code of the protocol; null when it was. */
   failure = $state<string | null>(null);
   sending = $state(false);
+  /** From when on the next message may be sent, in ms since the epoch: slow mode, or too many at once. */
+  openAgain = $state(0);
+  /** Whom this moderator has muted here, by id. */
+  readonly muted = new SvelteSet<string>();
+  /** Why a moderator's act was refused, as a code of the protocol. */
+  actFailure = $state<string | null>(null);
   /** Called with each message of somebody else as it comes. */
   onmessage: ((message: ChatMessage) => void) | null = null;
 
@@ -22,10 +29,13 @@ export class Chat {
   #open = false;
   readonly #client: SignalingClient;
   readonly #self: () => string | undefined;
+  readonly #slowSeconds: () => number;
 
-  constructor(client: SignalingClient, self: () => string | undefined) {
+  /** `slowSeconds` is how long one has to wait after each message. */
+  constructor(client: SignalingClient, self: () => string | undefined, slowSeconds: () => number = () => 0) {
     this.#client = client;
     this.#self = self;
+    this.#slowSeconds = slowSeconds;
     client.on("welcome", ({ chat }) => this.#replace(chat));
     client.on("chat", ({ events }) => this.#apply(events));
     client.chatAfter = () => this.#seq;
@@ -45,13 +55,47 @@ export class Chat {
     this.failure = null;
     try {
       await this.#client.request({ type: "chat", text: trimmed });
+      this.#waitFor(this.#slowSeconds() * 1000);
       return true;
     } catch (cause) {
-      this.failure = cause instanceof SignalingError ? cause.code : "internal";
+      this.failure = codeOf(cause);
+      if (cause instanceof SignalingError && cause.retryAfterMs !== null) this.#waitFor(cause.retryAfterMs);
       return false;
     } finally {
       this.sending = false;
     }
+  }
+
+  /** Takes a message out of everybody's history. */
+  async delete(message: string): Promise<void> {
+    await this.#act({ type: "chat_delete", message });
+  }
+
+  /** Shows a message on top for everybody; null takes it down. */
+  async pin(message: string | null): Promise<void> {
+    await this.#act(message === null ? { type: "chat_unpin" } : { type: "chat_pin", message });
+  }
+
+  /** Keeps somebody from writing for the rest of the run, or lets them again. */
+  async mute(participant: string, muted: boolean): Promise<void> {
+    if (!(await this.#act({ type: muted ? "moderator_mute" : "moderator_unmute", participant, kinds: ["chat"] }))) return;
+    if (muted) this.muted.add(participant);
+    else this.muted.delete(participant);
+  }
+
+  async #act(message: Sendable): Promise<boolean> {
+    this.actFailure = null;
+    try {
+      await this.#client.request(message);
+      return true;
+    } catch (cause) {
+      this.actFailure = codeOf(cause);
+      return false;
+    }
+  }
+
+  #waitFor(ms: number): void {
+    if (ms > 0) this.openAgain = Math.max(this.openAgain, Date.now() + ms);
   }
 
   /** After a broken connection comes what was missed, or the history, whole: what we had not seen of it counts as new. */
@@ -91,4 +135,8 @@ export class Chat {
     if (!this.#open) this.unread += 1;
     this.onmessage?.(message);
   }
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof SignalingError ? cause.code : "internal";
 }

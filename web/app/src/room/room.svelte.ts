@@ -65,7 +65,11 @@ export class Room {
       },
       ...(options.open ? { open: options.open } : {}),
     });
-    this.chat = new Chat(this.client, () => this.you?.id);
+    this.chat = new Chat(
+      this.client,
+      () => this.you?.id,
+      () => (this.permissions.moderate ? 0 : Number(this.info.features["slow_mode_seconds"] ?? 0)),
+    );
     this.#listen();
   }
 
