@@ -179,7 +179,7 @@ func (s *Service) Register(mux *http.ServeMux) error {
 func (s *Service) calls() []*call {
 	var all []*call
 	for _, some := range [][]*call{
-		s.roomCalls(), s.secretCalls(), s.actionCalls(), s.participantCalls(), s.chatCalls(), s.joinTokenCalls(), s.streamCalls(),
+		s.roomCalls(), s.secretCalls(), s.actionCalls(), s.participantCalls(), s.chatCalls(), s.joinTokenCalls(), s.streamCalls(), s.ingestCalls(),
 		s.doorCalls(), s.customerCalls(), s.subscriptionCalls(), s.adminCalls(), s.healthCalls(),
 	} {
 		all = append(all, some...)

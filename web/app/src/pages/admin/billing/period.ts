@@ -1,6 +1,6 @@
 import type { Subscription } from "$lib/api/schema.gen";
 import * as m from "$lib/paraglide/messages";
-import { day } from "../core/format";
+import { day } from "$lib/format";
 
 /** From when until when a subscription holds, in words. */
 export function periodWords(plan: Pick<Subscription, "starts_at" | "ends_at">): string {

@@ -1,7 +1,7 @@
 import { Problem } from "$lib/api";
 import type { SubscriptionLimits } from "$lib/api/schema.gen";
 import * as m from "$lib/paraglide/messages";
-import { bitrate, count, size, span } from "./format";
+import { bitrate, count, size, span } from "$lib/format";
 
 /** A limit's name, as the API calls it. */
 export type LimitName = keyof SubscriptionLimits;

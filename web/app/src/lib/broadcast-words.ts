@@ -1,6 +1,6 @@
 import type { Broadcast } from "$lib/api/schema.gen";
 import * as m from "$lib/paraglide/messages";
-import { clock } from "../core/format";
+import { clock } from "$lib/format";
 
 /** What a broadcast is doing, in words a presenter understands. */
 export interface BroadcastWords {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Broadcast } from "$lib/api/schema.gen";
-import { broadcastWords, trackWords } from "./broadcast-words";
+import { broadcastWords, trackWords } from "$lib/broadcast-words";
 
 const base = { publisher: null, backup_connected: false, tracks: [], started_at: null, interrupted_at: null, viewers: 0, bytes_in: 0, warnings: [] };
 const blank = { width: null, height: null, frame_rate: null, sample_rate: null, channels: null, bitrate_bps: 0 };
