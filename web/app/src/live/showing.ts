@@ -12,11 +12,6 @@ interface ShowingInput {
   needsClick: boolean;
 }
 
-/** Whether a broadcast in this state has a picture for this role. */
-export function isPlayable(state: string, role: string): boolean {
-  return isOnAir(state) || (state === "preview" && role === "moderator");
-}
-
 /** Whether the show is on, be it with its slate. */
 export function isOnAir(state: string): boolean {
   return state === "live" || state === "interrupted";

@@ -2,7 +2,7 @@ import type { Endpoints, JoinAnswer } from "$lib/api";
 import type { RoomSession } from "$lib/session";
 import { Room } from "../room/room.svelte";
 import { Player } from "./player.svelte";
-import { isOnAir, isPlayable, keepsPicture, showingOf, type Showing } from "./showing";
+import { isOnAir, keepsPicture, showingOf, type Showing } from "./showing";
 
 /** One viewer of one room: the room's state and the player that follows it. Used by the live page and by embeds. */
 export class Watch {
@@ -49,7 +49,7 @@ export class Watch {
 
   /** Plays when there is something to play; for an effect, which runs again when that changes. */
   follow = (): void => {
-    if (this.hasPicture && this.room.over === null && isPlayable(this.state, this.joined.role)) this.player.start();
+    if (this.hasPicture && this.room.over === null && isOnAir(this.state)) this.player.start();
     else this.player.stop();
   };
 
