@@ -81,11 +81,12 @@ func TestToolsWatchByTicket(t *testing.T) {
 	viewer := s.Enter(t, room.ParticipantToken, "Vi")
 	rtmp := viewer.Endpoints["rtmp"]
 	ticket := rtmp[strings.LastIndex(rtmp, "/")+1:]
-	for name, url := range map[string]string{
+	doors := map[string]string{
 		"RTMP": rtmp,
 		"RTSP": viewer.Endpoints["rtsp"],
 		"SRT":  "srt://" + s.SRT + "?streamid=play:" + ticket,
-	} {
+	}
+	for name, url := range doors {
 		got := harness.Play(t, url, 2*time.Second)
 		if got.Frames < 55 || got.Volume < -40 {
 			t.Errorf("%s: %d frames, %.1f dB\n%s", name, got.Frames, got.Volume, got.Log)
@@ -98,6 +99,20 @@ func TestToolsWatchByTicket(t *testing.T) {
 	} {
 		if out, err := exec.Command("ffmpeg", "-v", "error", "-nostdin", "-rw_timeout", "5000000", "-i", url, "-t", "1", "-f", "null", "-").CombinedOutput(); err == nil {
 			t.Errorf("%s plays: %s", name, out)
+		}
+	}
+	players := map[string]*harness.Publisher{}
+	for name, url := range doors {
+		p := harness.FFmpeg(t, "-hide_banner", "-nostdin", "-i", url, "-f", "null", "-")
+		players[name] = p
+		harness.Eventually(t, 20*time.Second, name+" plays", func() bool { return strings.Contains(p.Out.String(), "frame=") }, func() any { return p.Out.String() })
+	}
+	s.API().Want(t, http.MethodDelete, "/api/v1/rooms/"+room.ID+"/participants/"+viewer.ParticipantID, nil, http.StatusNoContent, nil)
+	for name, p := range players {
+		select {
+		case <-p.Done():
+		case <-time.After(20 * time.Second):
+			t.Errorf("%s goes on after the viewer was removed", name)
 		}
 	}
 }

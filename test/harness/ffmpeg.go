@@ -75,6 +75,12 @@ func Publish(t testing.TB, url, key string, p Picture) *Publisher {
 	return startPublisher(t, exec.Command("ffmpeg", args...))
 }
 
+// FFmpeg starts an ffmpeg with arguments of the caller's; it ends with the test.
+func FFmpeg(t testing.TB, args ...string) *Publisher {
+	t.Helper()
+	return startPublisher(t, exec.Command("ffmpeg", args...))
+}
+
 // startPublisher starts an encoder that ends with the test.
 func startPublisher(t testing.TB, cmd *exec.Cmd) *Publisher {
 	t.Helper()
