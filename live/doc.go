@@ -10,7 +10,7 @@
 // Data flows ingest door -> Session.Write -> media.Stream -> hls.Packager ->
 // Hub.Playlist, Hub.Object; state flows out by Hub.State and Hub.Watch.
 //
-// The package knows no HTTP and stores nothing: runs are begun and finished at
-// the [Runs] its maker passes in. A restart of the server forgets broadcasts;
-// their publishers come back.
+// The package knows no HTTP. Runs are begun and finished at the [Runs] its maker
+// passes in. A restart of the server ends no show: that it is on stands in a file
+// below [Options.DataDir], and it is interrupted until its publisher comes back.
 package live

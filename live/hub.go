@@ -46,6 +46,9 @@ type Options struct {
 	// HLSPath is where packaged objects are served [/hls/]: objects of a room
 	// are under HLSPath + room + "/o/".
 	HLSPath string
+	// Running tells whether a room's run is on, and its settings; nil: a restart
+	// forgets the shows that are on.
+	Running func(ctx context.Context, roomID string) (settings rooms.Settings, on bool, err error)
 	// DataDir is where broadcasts keep files, below rooms/{room id}.
 	DataDir string
 	// FFmpeg transcodes; nil: what would need it is left out, and warned of.

@@ -49,6 +49,7 @@ type room struct {
 	startedAt, interruptedAt time.Time
 	bytesIn                  int64
 	endShow                  func()
+	resumed                  bool // the show began in an earlier process, and has no packager yet
 
 	window *time.Timer // reconnect window; nil when not running
 	ending bool        // the window has passed, and the run is being finished
@@ -178,9 +179,11 @@ func (r *room) apply(e event) bool {
 	r.phase = to
 	if from.endsShow(to) {
 		r.closeShow()
+		r.hub.leaveLedger(r.id)
+		r.resumed = false
 		r.rest = time.AfterFunc(restTime, r.restOver)
 	}
-	if from.newShow(to) {
+	if from.newShow(to) || to == Live && r.resumed {
 		r.openShow()
 	}
 	if to == Waiting || to == Preview && from != Preview {

@@ -13,7 +13,11 @@ import (
 func (r *room) openShow() {
 	r.stopTimer(&r.rest)
 	now := time.Now()
-	r.startedAt = now
+	if !r.resumed {
+		r.startedAt = now
+	}
+	r.resumed = false
+	r.hub.enterLedger(r.id, ledger{StartedAt: r.startedAt})
 	r.bytesIn = 0
 	options := hls.Options{
 		BasePath: r.hub.o.HLSPath + r.id + "/o/", Epoch: r.epoch,

@@ -185,6 +185,19 @@ func (d *Door) FinishRun(ctx context.Context, roomID, reason string) error {
 	return err
 }
 
+// Running tells whether a room's run is on, and its settings. A room that is gone
+// has none.
+func (d *Door) Running(ctx context.Context, roomID string) (settings Settings, on bool, err error) {
+	err = d.glance(ctx, roomID, func(h *hall) error {
+		settings, on = h.facts.settings, h.facts.record.Run.On()
+		return nil
+	})
+	if errors.Is(err, errNoRoom) {
+		return Settings{}, false, nil
+	}
+	return settings, on, err
+}
+
 // Publisher admits a publisher by stream key or backup stream key.
 //
 // Wrong keys are not counted here, so a right one always passes: a key has 192

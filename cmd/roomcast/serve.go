@@ -71,7 +71,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	theatre := live.NewTheatre(door)
 	var library *record.Library // of the shows on the hub, which it follows
 	hub := live.NewHub(live.Options{
-		Runs: door, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: findFFmpeg(ctx, config.FFmpeg, log), Picture: pictureFetcher(config),
+		Runs: door, Running: door.Running, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: findFFmpeg(ctx, config.FFmpeg, log), Picture: pictureFetcher(config),
 		Follow: []func(context.Context, live.Show){
 			theatre.Follow,
 			func(ctx context.Context, show live.Show) { library.Follow(ctx, show) },
@@ -81,6 +81,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	library = record.New(record.Options{Assets: registry, Broadcasts: hub, DataDir: config.DataDir, Log: log})
 	defer library.Close()
 	defer registry.Watch(hub.RoomEvent)()
+	hub.Resume(ctx)
 	defer registry.Watch(library.RoomEvent)()
 	if err := library.Recover(ctx); err != nil {
 		return err

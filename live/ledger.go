@@ -1,0 +1,129 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"roomcast/rooms"
+)
+
+// ledgerName is the file that tells, below a room's folder, that a show is on:
+// a restart of the server ends none.
+const ledgerName = "show.json"
+
+// maxLedger bounds that file, in bytes.
+const maxLedger = 4 << 10
+
+// ledger is what is known of a show beyond the process.
+type ledger struct {
+	StartedAt time.Time `json:"started_at"`
+}
+
+func (h *Hub) ledgerPath(roomID string) string {
+	return filepath.Join(h.o.DataDir, "rooms", roomID, ledgerName)
+}
+
+// enterLedger notes that a show began.
+func (h *Hub) enterLedger(roomID string, l ledger) {
+	if h.o.DataDir == "" {
+		return
+	}
+	b, err := json.Marshal(l)
+	path := h.ledgerPath(roomID)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(path+".new", b, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		h.o.Log.Error("a restart will forget when this show began", "room", roomID, "error", err)
+	}
+}
+
+// leaveLedger notes that a show is over.
+func (h *Hub) leaveLedger(roomID string) {
+	if h.o.DataDir == "" {
+		return
+	}
+	if err := os.Remove(h.ledgerPath(roomID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h.o.Log.Error("forget a show that is over", "room", roomID, "error", err)
+	}
+}
+
+// readLedger reads what an earlier process noted.
+func readLedger(path string) (l ledger, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return ledger{}, err
+	}
+	defer func() { _ = f.Close() }()
+	b := make([]byte, maxLedger)
+	n, err := f.Read(b)
+	if err == nil {
+		err = json.Unmarshal(b[:n], &l)
+	}
+	if err == nil && (l.StartedAt.IsZero() || l.StartedAt.After(time.Now())) {
+		err = errors.New("it did not begin in the past")
+	}
+	if err != nil {
+		return ledger{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// Resume waits for the publishers of the shows that were on when the last process
+// ended, as if they had been interrupted now. Call it before publishers come.
+func (h *Hub) Resume(ctx context.Context) {
+	if h.o.DataDir == "" || h.o.Running == nil {
+		return
+	}
+	files, err := filepath.Glob(filepath.Join(h.o.DataDir, "rooms", "*", ledgerName))
+	if err != nil {
+		h.o.Log.Error("find the shows that were on", "error", err)
+		return
+	}
+	for _, path := range files {
+		id := filepath.Base(filepath.Dir(path))
+		settings, on, err := h.o.Running(ctx, id)
+		if err != nil {
+			h.o.Log.Error("ask for the run of a show that was on", "room", id, "error", err)
+			continue
+		}
+		l, err := readLedger(path)
+		if err != nil {
+			h.o.Log.Error("take up a show that was on", "room", id, "error", err)
+		}
+		if err != nil || !on {
+			h.leaveLedger(id)
+			continue
+		}
+		h.takeUp(id, l, settings)
+	}
+}
+
+// takeUp makes an interrupted broadcast of a show that was on.
+func (h *Hub) takeUp(id string, l ledger, settings rooms.Settings) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || h.rooms[id] != nil {
+		return
+	}
+	r := newRoom(h, id)
+	h.rooms[id] = r
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.phase, r.settings, r.resumed = Interrupted, settings, true
+	r.startedAt, r.interruptedAt = l.StartedAt, time.Now()
+	r.openWindow()
+	h.changed(id)
+}
