@@ -44,7 +44,9 @@ type Request struct {
 	// Protocol is shown in the broadcast's state: "rtmp", "rtmps", "rtsp", "rtsps",
 	// "srt", "whip", "pull".
 	Protocol string
-	Caller   rooms.Caller
+	// Yields as in Publication.
+	Yields bool
+	Caller rooms.Caller
 	// Close as in Publication.
 	Close func(reason error)
 }
@@ -75,7 +77,7 @@ func (g *Gate) Identify(ctx context.Context, r Request) (rooms.Publisher, error)
 
 // Enter is the second half of Admit.
 func (g *Gate) Enter(ctx context.Context, who rooms.Publisher, r Request) (Sink, string, error) {
-	sink, err := g.o.Hub.Publish(ctx, Publication{Room: who, Protocol: r.Protocol, Close: r.Close})
+	sink, err := g.o.Hub.Publish(ctx, Publication{Room: who, Protocol: r.Protocol, Yields: r.Yields, Close: r.Close})
 	if err != nil {
 		g.Refused(r, who.RoomID, err)
 		return nil, "", err

@@ -14,6 +14,9 @@ type Publication struct {
 	Room rooms.Publisher
 	// Protocol is shown in the broadcast's state: "rtmp", "rtmps".
 	Protocol string
+	// Yields says that it goes on air only while nobody else is, and gives way to
+	// whoever comes: a camera that the server fetches.
+	Yields bool
 	// Close ends the publisher's connection, for the given reason. It must not
 	// block, may be called from any goroutine and more than once.
 	Close func(reason error)

@@ -73,9 +73,12 @@ func (r *room) enter(s *Session) (replaced *Session, err error) {
 	if err := place.refuses(); err != nil {
 		return nil, err
 	}
+	if s.publication.Yields && r.onAir != nil {
+		return nil, &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "an encoder is on air, which goes before a camera that is fetched"}
+	}
 	now := time.Now()
 	if old := place.session; old != nil {
-		if now.Sub(old.lastMedia) <= activeWithin && place.countTakeover(now) {
+		if !old.publication.Yields && now.Sub(old.lastMedia) <= activeWithin && place.countTakeover(now) {
 			r.hub.o.Log.Warn("encoders are fighting", "room", r.id, "code", rooms.CodePublisherConflict)
 		}
 		old.done, old.replaced = true, true

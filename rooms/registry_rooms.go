@@ -126,6 +126,11 @@ func (r *Registry) Room(ctx context.Context, id string) (View, error) {
 	return r.reread(ctx, r.store, id)
 }
 
+// RoomsWithPull returns the ids of all rooms with a pull source.
+func (r *Registry) RoomsWithPull(ctx context.Context) ([]string, error) {
+	return r.store.RoomsWithPull(ctx)
+}
+
 // Rooms lists rooms.
 func (r *Registry) Rooms(ctx context.Context, f RoomFilter) (Page[View], error) {
 	q, err := listQuery(f.Limit, f.Cursor)

@@ -32,6 +32,8 @@ type Reader interface {
 	Rooms(ctx context.Context, q RoomQuery) ([]Record, error)
 	// RoomsWithRun returns the ids of all rooms with a run on.
 	RoomsWithRun(ctx context.Context) ([]string, error)
+	// RoomsWithPull returns the ids of all rooms with a pull source.
+	RoomsWithPull(ctx context.Context) ([]string, error)
 	// CountRooms returns how many rooms name the subscription.
 	CountRooms(ctx context.Context, subscriptionID string) (int64, error)
 

@@ -247,6 +247,12 @@ func (r *Receiver) picture(t *track, parts [][]byte, ts uint32, at time.Duration
 		return nil
 	}
 	payload, key, err := t.video.Units(parts)
+	if err == nil && t.damaged && !key {
+		if r.announced {
+			r.dropped++
+		}
+		return nil
+	}
 	var delay int64
 	if err == nil && payload != nil && t.order != nil {
 		delay, err = t.order.delay(t.video.Track(), parts, t.clock.unwrap(ts), key)
@@ -260,12 +266,6 @@ func (r *Receiver) picture(t *track, parts [][]byte, ts uint32, at time.Duration
 		r.drop(now)
 		return nil //nolint:nilerr // a malformed picture is counted, and does not end the session
 	case payload == nil:
-		return nil
-	}
-	if t.damaged && !key {
-		if r.announced {
-			r.dropped++
-		}
 		return nil
 	}
 	t.damaged = false

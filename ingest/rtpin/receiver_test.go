@@ -1,6 +1,7 @@
 package rtpin
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -30,7 +31,7 @@ var (
 func aac() format.Format {
 	return &format.MPEG4Audio{
 		PayloadTyp: 97, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3,
-		Config: &mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2},
+		Config: &mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2},
 	}
 }
 
@@ -156,7 +157,7 @@ func TestNewParameterSetsAreANewTrack(t *testing.T) {
 		if sample.Key {
 			want = idr
 		}
-		if string(sample.Payload) != string(media.AppendNAL(nil, want)) || !near(sample.PTS, time.Duration(i)*40*time.Millisecond) || sample.Jump {
+		if !bytes.Equal(sample.Payload, media.AppendNAL(nil, want)) || !near(sample.PTS, time.Duration(i)*40*time.Millisecond) || sample.Jump {
 			t.Errorf("sample %d: %+v", i, sample)
 		}
 	}
@@ -246,12 +247,12 @@ func fuzzed() []format.Format {
 		&format.H265{PayloadTyp: 96}, &format.AV1{PayloadTyp: 96}, &format.VP9{PayloadTyp: 96},
 		&format.MPEG4Audio{
 			PayloadTyp: 96, SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3,
-			Config: &mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2},
+			Config: &mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2},
 		},
 		&format.Opus{PayloadTyp: 96, ChannelCount: 2},
 		&format.MPEG4AudioLATM{PayloadTyp: 96, StreamMuxConfig: &mpeg4audio.StreamMuxConfig{Programs: []*mpeg4audio.StreamMuxConfigProgram{{
 			Layers: []*mpeg4audio.StreamMuxConfigLayer{{
-				AudioSpecificConfig: &mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2, ChannelCount: 2},
+				AudioSpecificConfig: &mpeg4audio.AudioSpecificConfig{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: 48000, ChannelConfig: 2},
 				LatmBufferFullness:  255,
 			}},
 		}}}},

@@ -135,6 +135,11 @@ func (q queries) RoomsWithRun(ctx context.Context) ([]string, error) {
 	return list(ctx, q.db, "list rooms with a run", scanText, "SELECT room_id FROM room_runs WHERE run_id IS NOT NULL")
 }
 
+// RoomsWithPull implements rooms.Reader.
+func (q queries) RoomsWithPull(ctx context.Context) ([]string, error) {
+	return list(ctx, q.db, "list rooms with a pull source", scanText, "SELECT id FROM rooms WHERE pull_url IS NOT NULL")
+}
+
 // CountRooms implements rooms.Reader.
 func (q queries) CountRooms(ctx context.Context, subscriptionID string) (n int64, err error) {
 	err = q.db.QueryRowContext(ctx, "SELECT count(*) FROM rooms WHERE subscription_id = ?", subscriptionID).Scan(&n)

@@ -100,6 +100,17 @@ func deleteRoom(t *testing.T, s rooms.Store) {
 	if err := errors.Join(err, err2, err3, err4, err5); err != nil || len(bans)+len(ended)+len(with)+len(making) != 0 || size != 0 {
 		t.Errorf("left behind: %v %v %v %v %d %v", bans, ended, with, making, size, err)
 	}
+	if pulls, err := s.RoomsWithPull(ctx); err != nil || len(pulls) != 1 || pulls[0] != id(2) {
+		t.Errorf("rooms with a pull source: %v %v, want the other one", pulls, err)
+	}
+	update(t, s, func(ctx context.Context, tx rooms.Writer) error {
+		room := fullRoom(2)
+		room.PullSource = nil
+		return tx.UpdateRoom(ctx, room)
+	})
+	if pulls, err := s.RoomsWithPull(ctx); err != nil || len(pulls) != 0 {
+		t.Errorf("rooms with a pull source: %v %v, want none", pulls, err)
+	}
 	read(t, s, id(2))
 }
 
