@@ -114,6 +114,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	}
 	inside.start("keep the time of the rooms", door.Run)
 	inside.start("run the broadcasts", hub.Run)
+	defer fetchCameras(registry, gate, hub, newDialer(config, listeners), inside, log)()
 
 	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, SFU: rtc.sfu(), Broadcasts: hub, Log: log})
 	defer func() { failure = errors.Join(failure, closeSockets(stage)) }()
