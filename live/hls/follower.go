@@ -10,6 +10,8 @@ import (
 const (
 	// soundPatience is how long an audio rendition waits for its track.
 	soundPatience = time.Second
+	// soundSlack is how much earlier than the picture of its segment the sound may end.
+	soundSlack = 100 * time.Millisecond
 	// near is how far a rung's timestamps may be off the source's.
 	near = 5 * time.Millisecond
 	// maxHeld is how many units may wait for the source to decide.
@@ -128,6 +130,9 @@ func (f *follower) follow(broken bool) {
 			break
 		}
 		f.held.pop()
+		if broken && u.PTS > f.p.decided+soundSlack {
+			continue // nothing goes with it any more
+		}
 		f.take(u)
 	}
 	limit := f.p.decided - f.patience
@@ -165,20 +170,29 @@ func (f *follower) place(u *media.Unit) bool {
 		}
 	} else if c.number < f.at.number || c.number == f.at.number && f.done {
 		return false
+	} else if c != f.at && t > c.start+soundSlack && !c.discontinuity {
+		return false // the beginning is missing: the whole segment is
 	}
 	if f.pending != nil {
 		f.mix(u.DTS)
-		if f.at != nil && c != f.at && c.discontinuity {
-			f.advance(f.pending.DTS + f.guessStep())
-		} else {
-			f.advance(u.DTS)
-		}
+		f.advance(f.endBefore(c, u))
 	}
 	if c == f.at {
 		return true
 	}
 	f.moveTo(c)
 	return f.start(c, u)
+}
+
+// endBefore is where the pending unit ends when u comes, in the segment of c.
+func (f *follower) endBefore(c *cut, u *media.Unit) time.Duration {
+	switch {
+	case c == f.at:
+		return u.DTS
+	case c.discontinuity || c.number != f.at.number+1:
+		return f.pending.DTS + f.guessStep()
+	}
+	return min(u.DTS, max(c.start, f.pending.DTS+f.guessStep()))
 }
 
 // moveTo completes what is before c.
@@ -188,7 +202,7 @@ func (f *follower) moveTo(c *cut) {
 		return
 	}
 	for n := f.p.cuts.after(f.at.number); n != nil && n.number < c.number; n = f.p.cuts.after(n.number) {
-		f.skip(n, n.end-n.start)
+		f.skip(n)
 		f.at = n
 	}
 }
@@ -239,12 +253,18 @@ func (f *follower) catchUp(limit time.Duration) {
 			if n == nil || !n.closed || n.end > limit {
 				return
 			}
-			f.skip(n, n.end-n.start)
+			f.skip(n)
 			f.at = n
 			continue
 		}
 		if !f.at.closed || f.at.end > limit {
 			return
+		}
+		if n := f.p.cuts.after(f.at.number); n != nil && !n.discontinuity && f.current != nil && f.pending != nil &&
+			f.pending.PTS+f.guessStep()+soundSlack < f.at.end {
+			f.abandon(f.at.end)
+			f.done = true
+			continue
 		}
 		f.finish()
 	}

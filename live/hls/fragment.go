@@ -113,6 +113,32 @@ func (f *fragment) addVideo(i int, u *media.Unit, d time.Duration) {
 	f.put(r, u, start, max(end, start+1)-start)
 }
 
+// stretch lets the last sample of the main track last for d longer. The next
+// one is decoded that much later, and shown when it would have been.
+func (f *fragment) stretch(d time.Duration) {
+	r := &f.tracks[0]
+	if n := len(r.samples); n > 0 {
+		more := ticks(d, r.track.ClockRate)
+		r.samples[n-1].duration += uint32(more)
+		r.next += more
+	}
+}
+
+// trim forgets the samples of a track from a time on.
+func (f *fragment) trim(i int, from time.Duration) {
+	r := &f.tracks[i]
+	limit := ticks(from, r.track.ClockRate)
+	for n := len(r.samples); n > 0 && r.next-uint64(r.samples[n-1].duration) >= limit; n-- {
+		s := r.samples[n-1]
+		r.next -= uint64(s.duration)
+		r.size -= len(s.payload)
+		f.size -= len(s.payload)
+		f.samples--
+		r.samples[n-1] = sample{}
+		r.samples = r.samples[:n-1]
+	}
+}
+
 func (f *fragment) put(r *trackRun, u *media.Unit, start, n uint64) {
 	if k := len(r.samples); k == 0 {
 		r.base = start
@@ -121,9 +147,13 @@ func (f *fragment) put(r *trackRun, u *media.Unit, start, n uint64) {
 		r.samples[k-1].duration += uint32(start - r.next)
 	}
 	r.next, r.going = start+n, true
+	decode := ticks(u.DTS, r.track.ClockRate)
+	if late := start - decode; r.track.Kind == media.Video && late < 1<<31 && late > 2 {
+		decode = start
+	}
 	r.samples = append(r.samples, sample{
 		payload: u.Payload, duration: uint32(n), nonSync: !u.Key,
-		offset: int32(int64(ticks(u.PTS, r.track.ClockRate)) - int64(ticks(u.DTS, r.track.ClockRate))),
+		offset: int32(int64(ticks(u.PTS, r.track.ClockRate)) - int64(decode)),
 	})
 	r.size += len(u.Payload)
 	f.size += len(u.Payload)

@@ -29,6 +29,9 @@ type Options struct {
 	Epoch time.Time
 	// LowLatency lists parts and offers blocking reloads.
 	LowLatency bool
+	// RungLag is how far rungs may be behind the source. PART-HOLD-BACK covers it
+	// from the beginning, for it does not change, also if rungs are added later.
+	RungLag time.Duration
 	// MaxBytes bounds the media kept of all renditions together [256 MiB]; over it
 	// the window gets shorter.
 	MaxBytes int
@@ -77,7 +80,7 @@ func New(o Options) *Packager {
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 256 << 20
 	}
-	p := &Packager{o: o}
+	p := &Packager{o: o, lag: o.RungLag}
 	// hls.js takes a media sequence number of 0 for none.
 	p.cuts.next = 1
 	p.objects.byName = make(map[string]Blob)
@@ -146,7 +149,16 @@ func (p *Packager) setFormat(f *media.Format) error {
 // close completes what is being written; a discontinuity follows.
 func (p *Packager) close() {
 	p.order.drain()
-	p.source.complete()
+	p.sever()
+}
+
+// sever is close, but for units that are still to be put in order.
+func (p *Packager) sever() {
+	r := p.source
+	if u := r.pending; u != nil && len(r.frag.tracks) > 1 {
+		r.frag.trim(1, u.DTS+r.guessStep()+soundSlack)
+	}
+	r.complete()
 	p.source.frag.clear()
 	if c := p.newest(); c != nil && !c.closed {
 		p.closeCut(c, p.source.edge)
@@ -178,6 +190,9 @@ func (p *Packager) take(u *media.Unit) {
 	random := u.RandomAccess()
 	r := p.source
 	if r.pending != nil {
+		p.bridge(u.DTS - r.pending.DTS)
+	}
+	if r.pending != nil {
 		r.advance(u.DTS)
 		p.timing.frame(r.step)
 	}
@@ -193,6 +208,25 @@ func (p *Packager) take(u *media.Unit) {
 		p.hear(u)
 	}
 	p.followAll(false)
+}
+
+// bridge prepares for a unit that comes d after the pending one: one that would
+// last longer than its segment may begins a segment of its own, and after one
+// that would last longer than any segment may there is a discontinuity.
+func (p *Packager) bridge(d time.Duration) {
+	r := p.source
+	limit := p.timing.longestSegment()
+	switch {
+	case d > limit:
+		p.sever()
+	case r.current.duration > 0 && r.current.duration+d > limit:
+		u, c := r.pending, r.current.cut
+		r.pending = nil
+		r.finishSegment()
+		p.closeCut(c, u.DTS)
+		r.begin(p.cuts.add(u.PTS, false, false, p.format), u)
+		r.pending = u
+	}
 }
 
 // watch notes what a picture tells of the source.
@@ -311,7 +345,7 @@ func (p *Packager) addGap() {
 	p.gapEnd += gapLength
 	p.closeCut(c, p.gapEnd)
 	p.decided = p.gapEnd
-	p.source.skip(c, gapLength)
+	p.source.skip(c)
 	p.followAll(true)
 }
 

@@ -89,7 +89,7 @@ func (p *Packager) render(r *rendition) {
 		media: Blob{Body: bytes.Clone(r.text), ContentType: typePlaylist},
 		last:  newest.number, lastParts: len(newest.shown()),
 		ended: p.ended, wait: 3 * p.timing.target, advance: advanceLimit(r.partTarget), next: make(chan struct{}),
-		back: r.back(p.holdBack(r)),
+		back: r.back(r.holdBack),
 	}
 	if r.current != nil && r.listsParts() {
 		v.parts = len(r.current.shown())
@@ -174,15 +174,12 @@ func seconds(b []byte, d time.Duration) []byte {
 	return strconv.AppendFloat(b, d.Seconds(), 'f', 5, 64)
 }
 
-// holdBack is PART-HOLD-BACK: three parts, and what rungs may be behind.
-func (p *Packager) holdBack(r *rendition) time.Duration { return 3*r.partTarget + p.lag }
-
 func (p *Packager) appendMedia(b []byte, r *rendition) []byte {
 	b = append(b, "#EXTM3U\n#EXT-X-VERSION:9\n#EXT-X-TARGETDURATION:"...)
 	b = strconv.AppendInt(b, int64(p.timing.target/time.Second), 10)
 	if p.o.LowLatency {
 		b = append(b, "\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK="...)
-		b = seconds(b, p.holdBack(r))
+		b = seconds(b, r.holdBack)
 		b = append(b, "\n#EXT-X-PART-INF:PART-TARGET="...)
 		b = seconds(b, r.partTarget)
 	}
@@ -291,7 +288,7 @@ func (p *Packager) hints(r *rendition) bool {
 	if !r.listsParts() || p.ended || p.inGap {
 		return false
 	}
-	return r.current == nil || !r.current.whole
+	return r.current == nil || !r.current.whole && !r.current.stopped
 }
 
 func (p *Packager) path(b []byte, name string) []byte {

@@ -20,6 +20,8 @@ type segment struct {
 	init        string // name of its init segment
 	parts       []part
 	whole       bool   // its parts are not to be listed
+	stopped     bool   // nor, since one of its frames is longer than a part, those
+	stop        int    // from here on; and none of them once it is complete
 	text        []byte // of it in the playlist, once complete
 }
 
@@ -49,8 +51,8 @@ type rendition struct {
 	frag     fragment
 	number   uint32 // of the next fragment
 	nextPart string
-	// partTarget is PART-TARGET; 0 until it is fixed.
-	partTarget time.Duration
+	// partTarget is PART-TARGET, holdBack PART-HOLD-BACK; 0 until they are fixed.
+	partTarget, holdBack time.Duration
 
 	pending *media.Unit   // the main track's last unit, whose duration is not known yet
 	step    time.Duration // duration of the main track's last unit
@@ -108,7 +110,7 @@ func (r *rendition) begin(c *cut, u *media.Unit) {
 		r.frag.reset(r.tracks)
 	}
 	r.current = &segment{
-		cut: c, name: newName(segmentSuffix), at: u.PTS, init: r.init,
+		cut: c, name: newName(segmentSuffix), at: r.dateOf(c, u.PTS), init: r.init,
 		independent: u.Key && u.Track == r.main(),
 	}
 	if r.p.o.LowLatency {
@@ -116,6 +118,20 @@ func (r *rendition) begin(c *cut, u *media.Unit) {
 	}
 	r.last = c.number
 }
+
+// dateOf is where a segment begins, by its first sample or, if that is about the
+// same, by the end of the one before.
+func (r *rendition) dateOf(c *cut, at time.Duration) time.Duration {
+	if n := len(r.segments); n > 0 && !c.discontinuity {
+		if end := r.segments[n-1].at + r.segments[n-1].duration; (end - at).Abs() < dateSlack {
+			return end
+		}
+	}
+	return at
+}
+
+// dateSlack is how much a segment's date may be off its first sample's time.
+const dateSlack = 50 * time.Millisecond
 
 // advance adds the pending unit, which lasts until end.
 func (r *rendition) advance(end time.Duration) {
@@ -131,16 +147,20 @@ func (r *rendition) advance(end time.Duration) {
 	r.step = d
 	limit := r.partLimit()
 	if f := &r.frag; f.begun && f.duration+d > limit {
-		// A part that is too short without this frame is said to last a little into
-		// it, and the next one that much less.
+		// A part that is too short without this frame lasts a little into it, and the
+		// next one that much less.
 		borrowed := max(shortest(limit)-f.duration, 0)
 		f.duration += borrowed
+		f.stretch(borrowed)
 		r.finishPart()
 		r.frag.duration = -borrowed
 	} else if f.begun && r.overfull() {
 		r.finishPart()
 	}
 	f := &r.frag
+	if s := r.current; d > limit && !s.stopped {
+		s.stopped, s.stop = true, len(s.parts)
+	}
 	if !f.begun {
 		f.begun, f.independent = true, u.Key
 	}
@@ -264,14 +284,41 @@ func (r *rendition) list(s *segment) {
 }
 
 // skip lists a cut of which this rendition has no media.
-func (r *rendition) skip(c *cut, d time.Duration) {
+func (r *rendition) skip(c *cut) {
 	r.last = c.number
-	if len(r.segments) == 0 || d <= 0 {
+	if len(r.segments) == 0 {
 		return // it begins with the first media
+	}
+	at := r.dateOf(c, c.start)
+	if c.end <= at {
+		at = c.start
 	}
 	missing := *c
 	missing.gap = true
-	r.list(&segment{cut: &missing, name: newName(segmentSuffix), at: c.start, duration: d, init: r.segments[len(r.segments)-1].init})
+	r.list(&segment{
+		cut: &missing, name: newName(segmentSuffix), at: at, duration: max(c.end-at, time.Millisecond),
+		init: r.segments[len(r.segments)-1].init,
+	})
+}
+
+// abandon makes a gap until end of the segment being written: its media stopped.
+func (r *rendition) abandon(end time.Duration) {
+	s := r.current
+	names := make([]string, 0, len(s.parts)+1)
+	if r.listsParts() {
+		for _, pt := range s.shown() {
+			names = append(names, pt.name)
+		}
+	}
+	r.p.objects.retire(r.p.lastUnit.Add(windowTargets*r.p.timing.target), s.size, names...)
+	r.pending, r.current = nil, nil
+	r.frag.clear()
+	if len(r.segments) == 0 {
+		return
+	}
+	missing := *s.cut
+	missing.gap = true
+	r.list(&segment{cut: &missing, name: s.name, at: s.at, duration: end - s.at, init: s.init})
 }
 
 // fix decides the part target. Parts of the opening are shown if they keep it.
@@ -279,7 +326,7 @@ func (r *rendition) fix(target time.Duration) {
 	if r.partTarget > 0 {
 		return
 	}
-	r.partTarget = target
+	r.partTarget, r.holdBack = target, 3*target+r.p.lag
 	for _, s := range r.segments {
 		s.text = nil
 		s.judge(target, true)
@@ -316,8 +363,11 @@ func (r *rendition) putParts(s *segment) {
 
 // shown are the parts that may be listed.
 func (s *segment) shown() []part {
-	if s.whole {
+	switch {
+	case s.whole || s.stopped && s.body != nil:
 		return nil
+	case s.stopped:
+		return s.parts[:s.stop]
 	}
 	return s.parts
 }

@@ -12,8 +12,8 @@ type RungOptions struct {
 	// Name is that of its media playlist: letters, digits and dashes, none of
 	// the packager's own.
 	Name string
-	// MaxLag is how far it may be behind the source: PART-HOLD-BACK covers it.
-	// Beyond it its segments are listed as gaps. [2 s]
+	// MaxLag is how far it may be behind the source [2 s]; Options.RungLag is the
+	// most of all rungs. Its segments are listed as gaps when it is a second more.
 	MaxLag time.Duration
 }
 

@@ -103,8 +103,8 @@ func (t *timing) partFor(main *media.Track) time.Duration {
 		return roundPart(wholeFrames(frame))
 	}
 	if t.maxOne-t.minStep > jitter {
-		// The frame rate varies. A frame that does not fit is counted in two parts.
-		return roundPart(min(max(partGoal, 2*t.maxOne)+jitter, maxPart))
+		// The frame rate varies: one frame more or less must not miss the 85%.
+		return roundPart(min(max(partGoal, time.Duration(float64(t.maxOne)/0.15))+jitter, maxPart))
 	}
 	frame := t.frame1(main)
 	slack := min(t.maxOne-t.minStep, jitter/2)
@@ -165,5 +165,13 @@ func (t *timing) mustCut(d, frame time.Duration) bool {
 	if !t.fixed() {
 		return d+frame > t.patience()
 	}
-	return d+frame > t.target+rounding
+	return d+frame > t.longestSegment()
+}
+
+// longestSegment is how long a segment may be.
+func (t *timing) longestSegment() time.Duration {
+	if !t.fixed() {
+		return maxTarget + rounding
+	}
+	return t.target + rounding
 }
