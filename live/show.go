@@ -7,6 +7,7 @@ import (
 
 	"roomcast/live/hls"
 	"roomcast/media"
+	"roomcast/rooms"
 )
 
 // openShow starts packaging what comes in, from the last key frame on.
@@ -22,6 +23,9 @@ func (r *room) openShow() {
 	options := hls.Options{
 		BasePath: r.hub.o.HLSPath + r.id + "/o/", Epoch: r.epoch,
 		LowLatency: r.settings.Features.LowLatency,
+	}
+	if wantsLadder(r.settings) {
+		options.RungLag = MaxRungLag
 	}
 	archive, newest := r.openArchive(now), &recent{}
 	options.Archive = newest.add
@@ -62,10 +66,15 @@ func (r *room) closeShow() {
 	}
 }
 
+// wantsLadder reports whether a room is to have lower renditions.
+func wantsLadder(s rooms.Settings) bool {
+	t := s.Features.Transcode
+	return t.Mode == transcodeAuto || len(t.Heights) > 0
+}
+
 // startLadder has the lower renditions of a show made, if its room wants them.
 func (r *room) startLadder(ctx context.Context, show Show) {
-	f := show.Settings.Features.Transcode
-	if f.Mode != transcodeAuto && len(f.Heights) == 0 {
+	if !wantsLadder(show.Settings) {
 		return
 	}
 	if _, ok := r.hub.o.FFmpeg.Has("libx264"); !ok {

@@ -12,6 +12,8 @@ const (
 	soundPatience = time.Second
 	// soundSlack is how much earlier than the picture of its segment the sound may end.
 	soundSlack = 100 * time.Millisecond
+	// opening is how much later than the picture the sound may begin.
+	opening = 500 * time.Millisecond
 	// near is how far a rung's timestamps may be off the source's.
 	near = 5 * time.Millisecond
 	// maxHeld is how many units may wait for the source to decide.
@@ -163,14 +165,14 @@ func (f *follower) place(u *media.Unit) bool {
 	if c == nil || c.gap {
 		return false
 	}
-	if f.at == nil {
-		// It begins where a segment does.
-		if f.keys && (!u.Key || u.PTS > c.start+near) || !f.keys && t > c.start+frameDuration(u) {
+	switch {
+	case f.at == nil: // it begins where a segment does
+		if f.keys && (!u.Key || u.PTS > c.start+near) || !f.keys && t > c.start+opening {
 			return false
 		}
-	} else if c.number < f.at.number || c.number == f.at.number && f.done {
+	case c.number < f.at.number || c.number == f.at.number && f.done:
 		return false
-	} else if c != f.at && t > c.start+soundSlack && !c.discontinuity {
+	case c != f.at && t > c.start+soundSlack && !c.discontinuity:
 		return false // the beginning is missing: the whole segment is
 	}
 	if f.pending != nil {
