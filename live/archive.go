@@ -67,7 +67,8 @@ func (h *Hub) rewind(roomID string) (*dvr.Archive, error) {
 }
 
 // Rewind is the multivariant playlist of the rewind window for one player. It
-// offers what Multivariant offers; the media playlists are Playlist's.
+// offers what Multivariant offers, as far as that is on disk yet; the media
+// playlists are Playlist's.
 func (h *Hub) Rewind(ctx context.Context, roomID, player string) (hls.Blob, error) {
 	a, err := h.rewind(roomID)
 	if err != nil {
@@ -80,9 +81,34 @@ func (h *Hub) Rewind(ctx context.Context, roomID, player string) (hls.Blob, erro
 	if err != nil {
 		return hls.Blob{}, err
 	}
-	element := []byte(player + "/")
-	b.Body, b.Gzip = bytes.ReplaceAll(b.Body, element, append(element, rewindPrefix...)), nil
+	b.Body, b.Gzip = rewindLines(b.Body, player+"/", func(name string) bool {
+		_, err := a.Playlist(name, true)
+		return err == nil
+	}), nil
 	return b, nil
+}
+
+// rewindLines renames the media playlists of a multivariant playlist, which
+// stand under element, and leaves out those that are not there.
+func rewindLines(list []byte, element string, there func(name string) bool) []byte {
+	out := make([]byte, 0, len(list)+len(list)/4)
+	var info []byte // the line before a variant's URI
+	for line := range bytes.Lines(list) {
+		if bytes.HasPrefix(line, []byte("#EXT-X-STREAM-INF:")) {
+			info = line
+			continue
+		}
+		before, after, named := bytes.Cut(line, []byte(element))
+		name, _, _ := bytes.Cut(after, []byte(".m3u8"))
+		if !named || there(string(name)) {
+			out = append(append(out, info...), before...)
+			if named {
+				out = append(append(append(out, element...), rewindPrefix...), after...)
+			}
+		}
+		info = nil
+	}
+	return out
 }
 
 // rewound is the rewind playlist of a name, if it is one of those.

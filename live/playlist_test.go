@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,5 +85,35 @@ func TestPlaylistsKeepTheRulesAsTheyChange(t *testing.T) {
 			t.Run("live", func(t *testing.T) { t.Parallel(); follow(t, h.index(), 15*time.Second) })
 			t.Run("rewind", func(t *testing.T) { t.Parallel(); follow(t, h.http+"/hls/room/ticket/dvr.m3u8", 15*time.Second) })
 		})
+	}
+}
+
+func TestPlaylistsKeepTheRulesWhileThePublisherIsAway(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(s *rooms.Settings) { s.Features.LowLatency, s.Features.DVRWindowSeconds = true, 60 })
+	s := source{seconds: 60, pace: true, rate: "25", video: []string{"-g", "25", "-bf", "0", "-sc_threshold", "0"}}
+	stop, gone := h.start(s)
+	eventually(t, 10*time.Second, "it is on air", func() bool { return h.playlist() != "" })
+	found := make(chan []hlstest.Finding, 2)
+	for _, uri := range []string{h.index(), h.http + "/hls/room/ticket/dvr.m3u8"} {
+		go func() {
+			all, err := hlstest.Follow(t.Context(), hlstest.FollowOptions{URI: uri, Fetch: ask, For: 30 * time.Second})
+			if err != nil {
+				t.Error(err)
+			}
+			found <- all
+		}()
+	}
+	stop()
+	<-gone
+	breaks := func() int { return strings.Count(h.playlist(), "#EXT-X-DISCONTINUITY\n") }
+	eventually(t, 15*time.Second, "the silence is bridged", func() bool { return breaks() == 1 })
+	s.video = []string{"-g", "50", "-bf", "0", "-sc_threshold", "0"}
+	h.start(s)
+	eventually(t, 15*time.Second, "the publisher is back", func() bool { return breaks() == 2 })
+	for range 2 {
+		for _, f := range <-found {
+			t.Error(f)
+		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"roomcast/live/hls"
+	"roomcast/live/hls/hlstest"
 	"roomcast/rooms"
 )
 
@@ -121,7 +122,25 @@ func playlist(t testing.TB, a *Archive, name string, skip bool) string {
 			t.Errorf("the gzip form is another text: %v", err)
 		}
 	}
+	_, found := hlstest.ParseMedia(b.Body)
+	sound(t, found)
 	return string(b.Body)
+}
+
+// sound asserts that the validator found nothing.
+func sound(t testing.TB, found []hlstest.Finding) {
+	t.Helper()
+	for _, f := range found {
+		t.Error(f)
+	}
+}
+
+// walk has the validator look at the next version of a playlist.
+func walk(t testing.TB, w *hlstest.Walker, s *source, text string) *hlstest.Media {
+	t.Helper()
+	m, found := w.SeeDelta(epoch.Add(s.at), []byte(text))
+	sound(t, found)
+	return m
 }
 
 func number(t testing.TB, text, tag string) int {
@@ -197,9 +216,11 @@ func TestTheWindowMovesAndFilesGo(t *testing.T) {
 	a := open(t, nil)
 	s := newSource("live")
 	feed(t, a, s, 30)
+	var walker hlstest.Walker
 	for range 100 {
 		feed(t, a, s, 1)
 		text := playlist(t, a, "live", false)
+		walk(t, &walker, s, text)
 		if n := strings.Count(text, "#EXTINF"); n != 30 {
 			t.Fatalf("%d segments of 2 s are listed in a window of a minute", n)
 		}
@@ -223,9 +244,12 @@ func TestTheWindowMovesAndFilesGo(t *testing.T) {
 func TestDeltaUpdatesReplaceWhatIsOld(t *testing.T) {
 	a := open(t, func(o *Options) { o.Window = 12 * time.Hour })
 	s := newSource("live")
+	var walker hlstest.Walker
 	for range 100 {
 		feed(t, a, s, 1)
 		full, delta := playlist(t, a, "live", false), playlist(t, a, "live", true)
+		whole, _ := hlstest.ParseMedia([]byte(full))
+		sound(t, hlstest.Same(walk(t, &walker, s, delta), whole))
 		if s.msn <= 6 {
 			if full != delta {
 				t.Fatalf("nothing can be skipped of %d segments: %s", s.msn, delta)
@@ -266,6 +290,9 @@ func TestARungThatLagsSharesNumbersAndDiscontinuities(t *testing.T) {
 			t.Errorf("%s: %s", name, text)
 		}
 	}
+	source, _ := hlstest.ParseMedia([]byte(playlist(t, a, "live", false)))
+	lagging, _ := hlstest.ParseMedia([]byte(playlist(t, a, "480p", false)))
+	sound(t, hlstest.CheckAligned(lagging, source))
 	late := newSource("360p") // comes after the discontinuity
 	for range 6 {
 		late.next()
