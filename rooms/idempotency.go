@@ -176,3 +176,51 @@ func (r *Registry) keepRefusal(ctx context.Context, scope Sum, in *Idempotency, 
 	}
 	return r.store.Update(ctx, func(tx Writer) error { return tx.CreateAnswer(ctx, answer) })
 }
+
+// AssetOnce makes an asset by a function that takes its time, at most once for
+// each Idempotency-Key: who asks the same gets the same answer. It is kept after
+// the asset, not with it, so a crash between the two may make another.
+func (r *Registry) AssetOnce(ctx context.Context, in *Idempotency, make func(context.Context) (Asset, error)) (Asset, *Replay, error) {
+	if in == nil {
+		a, err := make(ctx)
+		return a, nil, err
+	}
+	scope := Sum(sha256.Sum256([]byte(in.Scope)))
+	unlock, err := r.answers.lock(ctx, scope)
+	if err != nil {
+		return Asset{}, nil, err
+	}
+	defer unlock()
+	switch stored, err := r.store.Answer(ctx, scope, now()); {
+	case err == nil && stored.BodySum != in.BodySum:
+		return Asset{}, nil, refuse(CodeIdempotencyReused, "this Idempotency-Key was used with another body")
+	case err == nil:
+		k, err := r.answers.open(stored)
+		if err == nil && k.Refusal != nil {
+			err = k.Refusal
+		}
+		return Asset{}, &Replay{Body: k.Body}, err
+	case !errors.Is(err, ErrNotStored):
+		return Asset{}, nil, err
+	}
+	a, err := make(ctx)
+	ctx = context.WithoutCancel(ctx) // what was made is answered, also when the caller has gone
+	var refusal *Error
+	switch {
+	case err == nil:
+		body, err := in.Render(a)
+		if err != nil {
+			return Asset{}, nil, fmt.Errorf("render the answer to keep: %w", err)
+		}
+		answer, err := r.answers.seal(scope, in, kept{Body: body})
+		if err != nil {
+			return Asset{}, nil, err
+		}
+		return a, nil, r.store.Update(ctx, func(tx Writer) error { return tx.CreateAnswer(ctx, answer) })
+	case errors.As(err, &refusal) && refusal.keeps():
+		if keeping := r.keepRefusal(ctx, scope, in, refusal); keeping != nil {
+			return Asset{}, nil, keeping
+		}
+	}
+	return Asset{}, nil, err
+}

@@ -188,7 +188,7 @@ func wantsPage(r *http.Request) bool {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return false
 	}
-	for _, prefix := range []string{"/api/", "/hls/", "/assets/", "/ws", "/whip/", "/whep/"} {
+	for _, prefix := range []string{"/api/", "/hls/", "/recordings/", "/assets/", "/ws", "/whip/", "/whep/"} {
 		if strings.HasPrefix(r.URL.Path, prefix) {
 			return false
 		}

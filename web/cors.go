@@ -31,5 +31,5 @@ func crossOriginPath(path string) bool {
 	if strings.HasPrefix(path, "/api/v1/admin/") {
 		return false
 	}
-	return strings.HasPrefix(path, "/api/v1/") || strings.HasPrefix(path, "/hls/") || strings.HasPrefix(path, whipPrefix)
+	return strings.HasPrefix(path, "/api/v1/") || strings.HasPrefix(path, "/hls/") || strings.HasPrefix(path, "/recordings/") || strings.HasPrefix(path, whipPrefix)
 }

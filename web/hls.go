@@ -48,6 +48,7 @@ const (
 	playlistSuffix   = ".m3u8"
 	multivariantName = "index.m3u8"
 	rewindName       = "dvr.m3u8"
+	posterName       = "poster.jpg"
 	objectsElement   = "/o/"
 	hlsPrefix        = "/hls/"
 )
@@ -55,6 +56,7 @@ const (
 // hlsRoutes serves media: playlists behind tickets, objects to everybody who knows their names.
 type hlsRoutes struct {
 	media   HLS
+	posters Posters // nil for none
 	tickets Tickets
 	meter   *meter
 	log     *slog.Logger
@@ -77,6 +79,8 @@ func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
 	case multivariantName:
 	case rewindName:
 		playlist = h.media.Rewind
+	case posterName:
+		playlist = nil
 	default:
 		h.refuse(w, r, noSuchObject)
 		return
@@ -84,6 +88,10 @@ func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
 	room := r.PathValue("room")
 	if _, err := h.tickets.Ticket(r.Context(), room, r.PathValue("ticket"), ""); err != nil {
 		h.refuse(w, r, err)
+		return
+	}
+	if playlist == nil {
+		h.poster(w, r, room)
 		return
 	}
 	blob, err := playlist(r.Context(), room, newPlayer())

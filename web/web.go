@@ -26,6 +26,11 @@ type Options struct {
 	// HLS gives the media of live rooms, and Tickets admits to them; nil leaves /hls/ out.
 	HLS     HLS
 	Tickets Tickets
+	// Posters are the pictures of what is on air; nil leaves them out.
+	Posters Posters
+	// Library gives the files of recordings, and Files admits to them; nil leaves /recordings/ out.
+	Library Library
+	Files   FileTickets
 	// WHIP takes publishers by WebRTC; nil leaves /whip/ out.
 	WHIP WHIP
 	// Sockets is the signaling server at /ws; nil leaves it out.
@@ -70,11 +75,14 @@ func New(ctx context.Context, o Options) (*Handler, error) {
 	p := &pages{assets: newAssets(o.App), policy: newPolicy(o.PublicURL), frames: embedFrames{o.API.Registry}}
 	p.routes(mux)
 	if o.HLS != nil {
-		h.objects = &hlsRoutes{media: o.HLS, tickets: o.Tickets, meter: meter, log: o.Log}
+		h.objects = &hlsRoutes{media: o.HLS, posters: o.Posters, tickets: o.Tickets, meter: meter, log: o.Log}
 		h.objects.routes(mux)
 	}
 	if o.WHIP != nil {
 		(&whipRoutes{server: o.WHIP, sessions: o.API.Door, public: o.PublicURL, iceLinks: iceLinks(o.API.ICEServers), log: o.Log}).routes(mux)
+	}
+	if o.Library != nil {
+		(&downloads{library: o.Library, tickets: o.Files, log: o.Log}).routes(mux)
 	}
 	if o.Sockets != nil {
 		mux.Handle("GET /ws", o.Sockets)

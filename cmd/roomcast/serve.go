@@ -69,11 +69,13 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 		}
 	}
 	theatre := live.NewTheatre(door)
+	ffmpeg := findFFmpeg(ctx, config.FFmpeg, log)
+	posters := record.NewPosters(ffmpeg, log)
 	var library *record.Library // of the shows on the hub, which it follows
 	hub := live.NewHub(live.Options{
-		Runs: door, Running: door.Running, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: findFFmpeg(ctx, config.FFmpeg, log), Picture: pictureFetcher(config),
+		Runs: door, Running: door.Running, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: ffmpeg, Picture: pictureFetcher(config),
 		Follow: []func(context.Context, live.Show){
-			theatre.Follow,
+			theatre.Follow, posters.Follow,
 			func(ctx context.Context, show live.Show) { library.Follow(ctx, show) },
 		},
 		Log: log,
@@ -121,7 +123,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	admin := newDemoKeys(apiKeys)
 	var greeted atomic.Bool // until then the server is not ready: who waits for it finds the key printed
 	server, handler, err := httpDoor(ctx, config, certificates, doorParts{
-		store: store, registry: registry, door: door, keys: admin, hub: hub, rtc: rtc, stage: stage, listeners: listeners, greeted: &greeted, log: log,
+		store: store, registry: registry, door: door, keys: admin, hub: hub, rtc: rtc, stage: stage, library: library, posters: posters, listeners: listeners, greeted: &greeted, log: log,
 	})
 	if err != nil {
 		return err
@@ -150,7 +152,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 func findFFmpeg(ctx context.Context, path string, log *slog.Logger) *transcode.Tool {
 	tool, err := transcode.Find(ctx, path)
 	if err != nil {
-		log.Warn("no usable ffmpeg: broadcasts get no lower renditions, no slate, and no AAC from Opus", "error", err)
+		log.Warn("no usable ffmpeg: broadcasts get no lower renditions, no slate, no poster, and no AAC from Opus", "error", err)
 		return nil
 	}
 	return tool
@@ -186,6 +188,8 @@ type doorParts struct {
 	hub       *live.Hub
 	rtc       *webRTC // nil when it is off
 	stage     *signaling.Server
+	library   *record.Library
+	posters   *record.Posters
 	listeners api.Listeners
 	greeted   *atomic.Bool
 	log       *slog.Logger
@@ -210,11 +214,11 @@ func httpDoor(ctx context.Context, config configs.Config, source *tlscert.Source
 	}
 	options := web.Options{
 		API: api.Options{
-			Registry: p.registry, Door: p.door, Keys: p.keys, Vault: p.store, Broadcasts: p.hub, Stage: p.stage,
+			Registry: p.registry, Door: p.door, Keys: p.keys, Vault: p.store, Broadcasts: p.hub, Recordings: p.library, Stage: p.stage,
 			Listeners: func() api.Listeners { return p.listeners },
 			Missing:   p.missing,
 		},
-		App: app.FS(), HLS: p.hub, Tickets: p.door, Sockets: p.stage,
+		App: app.FS(), HLS: p.hub, Tickets: p.door, Posters: p.posters, Library: p.library, Files: p.door, Sockets: p.stage,
 		PublicURL: public, TrustedProxies: config.TrustedProxies,
 		Census: web.NewCensus(web.Counted{Rooms: p.registry, Seats: p.door, Media: p.hub}),
 		Log:    p.log,

@@ -346,6 +346,9 @@ func TestWhatACrashLeftIsCompleted(t *testing.T) {
 func (s *studio) pack(epoch time.Time, shows ...[]*media.Unit) {
 	s.t.Helper()
 	keep := func(c hls.Completed) {
+		if c.Rendition != hls.Name {
+			return
+		}
 		s.objects[c.Init], s.objects[c.Name] = c.InitBody, c.Body
 		s.segments = append(s.segments, dvr.Segment{Name: c.Name, Init: c.Init, Start: c.DateTime, Duration: c.Duration})
 	}

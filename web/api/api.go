@@ -47,6 +47,10 @@ type Registry interface {
 	MintJoinToken(ctx context.Context, roomID string, body json.RawMessage, w rooms.WriteOptions) (rooms.JoinToken, *rooms.Replay, error)
 	JoinTokens(ctx context.Context, roomID string, limit int, cursor string) (rooms.Page[rooms.JoinToken], error)
 	DeleteJoinToken(ctx context.Context, roomID, id string) error
+
+	Asset(ctx context.Context, roomID, id string) (rooms.Asset, error)
+	Assets(ctx context.Context, roomID string, limit int, cursor string) (rooms.Page[rooms.Asset], error)
+	AssetOnce(ctx context.Context, in *rooms.Idempotency, create func(context.Context) (rooms.Asset, error)) (rooms.Asset, *rooms.Replay, error)
 }
 
 // Door is what the API needs of rooms.Door.
@@ -64,6 +68,7 @@ type Door interface {
 	Unlock(ctx context.Context, roomID string) (rooms.View, error)
 	EndRun(ctx context.Context, roomID string) (rooms.View, error)
 	Participants(ctx context.Context, roomID string, limit int, cursor string) (rooms.Page[rooms.Occupant], error)
+	FileTicket(ctx context.Context, roomID, assetID string, session secret.Text) (secret.Text, error)
 }
 
 // Keys checks API keys; a wrong one is a *rooms.Error with code unauthorized.
@@ -102,6 +107,7 @@ type Options struct {
 	Keys       Keys
 	Vault      Vault
 	Broadcasts Broadcasts
+	Recordings Recordings
 	Stage      Stage
 	// PublicURL is what the URLs in answers begin with; nil takes each request's own scheme and host.
 	PublicURL *url.URL
@@ -179,7 +185,7 @@ func (s *Service) Register(mux *http.ServeMux) error {
 func (s *Service) calls() []*call {
 	var all []*call
 	for _, some := range [][]*call{
-		s.roomCalls(), s.secretCalls(), s.actionCalls(), s.participantCalls(), s.chatCalls(), s.joinTokenCalls(), s.streamCalls(), s.ingestCalls(),
+		s.roomCalls(), s.secretCalls(), s.actionCalls(), s.participantCalls(), s.chatCalls(), s.joinTokenCalls(), s.streamCalls(), s.recordingCalls(), s.ingestCalls(),
 		s.doorCalls(), s.customerCalls(), s.subscriptionCalls(), s.adminCalls(), s.healthCalls(),
 	} {
 		all = append(all, some...)

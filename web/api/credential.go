@@ -23,7 +23,7 @@ type caller struct {
 	keyID   string       // Whose key, also behind the cookie.
 	secrets bool         // Has the scope rooms:secrets.
 	grant   rooms.Grant  // Of a session.
-	session secret.Text  // The session itself, where the call is about it.
+	session secret.Text  // The session itself; behind the cookie, the login's token.
 	login   adminSession // Of the cookie.
 }
 
@@ -128,7 +128,7 @@ func (v *visit) bySession(session secret.Text) error {
 	case v.call.access == byModerator && grant.Role != rooms.Moderator:
 		return &rooms.Error{Code: rooms.CodeForbidden, Detail: "only moderators can do this"}
 	}
-	v.caller.grant = grant
+	v.caller.grant, v.caller.session = grant, session
 	return nil
 }
 

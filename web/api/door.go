@@ -61,6 +61,7 @@ type JoinAnswer struct {
 type Endpoints struct {
 	Signaling string `json:"signaling" format:"uri" doc:"The WebSocket"`
 	HLS       string `json:"hls,omitempty" format:"uri" doc:"live: the multivariant playlist"`
+	Poster    string `json:"poster,omitempty" format:"uri" doc:"live: a picture of what is on air, renewed every 10 s; 404 when there is none"`
 	DVR       string `json:"dvr,omitempty" format:"uri" doc:"live: the multivariant playlist of the rewind window, if the room has one"`
 	WHIP      string `json:"whip,omitempty" format:"uri" doc:"live, simulcast: where a moderator publishes by WebRTC, with the session as Bearer credential"`
 	RTSP      string `json:"rtsp,omitempty" format:"uri" doc:"live: for tools such as VLC, while RTSP is on"`
@@ -182,6 +183,7 @@ func (v *visit) joined(j rooms.Joined, err error) (reply, error) {
 	}
 	if j.Grant.RoomType == rooms.Live {
 		answer.Endpoints.HLS = base.playback(j.Grant.RoomID, j.Ticket, "index.m3u8")
+		answer.Endpoints.Poster = base.playback(j.Grant.RoomID, j.Ticket, "poster.jpg")
 		if j.Room.Settings.Features.DVRWindowSeconds > 0 {
 			answer.Endpoints.DVR = base.playback(j.Grant.RoomID, j.Ticket, "dvr.m3u8")
 		}

@@ -92,7 +92,8 @@ func TestASessionIsAskedRenewedAndLeft(t *testing.T) {
 	hls, _ := endpoints["hls"].(string)
 	if endpoints["signaling"] != "ws://example.com/ws" || !strings.HasPrefix(hls, "http://example.com/hls/"+room.str("id")+"/") || !strings.HasSuffix(hls, "/index.m3u8") ||
 		endpoints["dvr"] != strings.TrimSuffix(hls, "index.m3u8")+"dvr.m3u8" ||
-		!strings.HasPrefix(endpoints["rtmp"].(string), "rtmp://example.com/play/") || len(endpoints) != 4 {
+		endpoints["poster"] != strings.TrimSuffix(hls, "index.m3u8")+"poster.jpg" ||
+		!strings.HasPrefix(endpoints["rtmp"].(string), "rtmp://example.com/play/") || len(endpoints) != 5 {
 		t.Errorf("endpoints %v", endpoints)
 	}
 	plain := h.room(`{"room_name":"x","room_type":"live","room_features":{"dvr_window_seconds":0}}`)

@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"roomcast/rooms"
@@ -77,6 +79,20 @@ func (f *fields) boolean(name string) bool {
 		f.fault(pointer(name), "must be true or false")
 	}
 	return b
+}
+
+// whole reads a whole number in a range.
+func (f *fields) whole(name string, absent, least, most int) int {
+	raw, ok := f.take(name)
+	if !ok {
+		return absent
+	}
+	n, err := strconv.Atoi(string(raw))
+	if err != nil || n < least || n > most {
+		f.fault(pointer(name), fmt.Sprintf("must be a whole number from %d to %d", least, most))
+		return absent
+	}
+	return n
 }
 
 // choices reads a list of distinct strings out of the allowed ones.

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"roomcast/live"
+	"roomcast/live/record"
 	"roomcast/rooms"
 	"roomcast/rooms/sqlstore"
 	"roomcast/secret"
@@ -37,6 +38,7 @@ type house struct {
 	door     *rooms.Door
 	store    *sqlstore.Store
 	stage    *stage
+	library  *record.Library
 	log      *logBuffer
 }
 
@@ -108,12 +110,15 @@ func openHouse(t *testing.T, dir, key string, change func(*web.Options)) *house 
 	h.stage.Server = signaling.NewServer(signaling.Options{Door: h.door, Registry: h.registry, Log: log})
 	t.Cleanup(func() { _ = h.stage.Shutdown(context.Background()) })
 	hub := live.NewHub(live.Options{Runs: h.door, Viewers: h.door.Viewers, Log: log})
+	library := record.New(record.Options{Assets: h.registry, Broadcasts: hub, DataDir: dir, Log: log})
+	t.Cleanup(library.Close)
+	h.library = library
 	o := web.Options{
 		API: api.Options{
-			Registry: h.registry, Door: h.door, Keys: apiKeys, Vault: h.store, Broadcasts: hub, Stage: h.stage,
+			Registry: h.registry, Door: h.door, Keys: apiKeys, Vault: h.store, Broadcasts: hub, Recordings: library, Stage: h.stage,
 			Listeners: func() api.Listeners { return api.Listeners{RTMPPort: 1935} },
 		},
-		HLS: hub, Tickets: h.door, Log: log,
+		HLS: hub, Tickets: h.door, Library: library, Files: h.door, Log: log,
 	}
 	if change != nil {
 		change(&o)

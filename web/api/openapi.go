@@ -24,6 +24,7 @@ const (
 	tagJoinTokens = "Join tokens"
 	tagChat       = "Chat"
 	tagStream     = "Broadcast"
+	tagRecordings = "Recordings"
 	tagDoor       = "Door"
 	tagBilling    = "Customers and subscriptions"
 	tagAdmin      = "Admin login"
@@ -38,6 +39,7 @@ var tags = []*huma.Tag{
 	{Name: tagJoinTokens, Description: "Doors minted for one person or a few."},
 	{Name: tagChat, Description: "What is said in a room: plain text, kept for the run."},
 	{Name: tagStream, Description: "What a live or simulcast room is sending."},
+	{Name: tagRecordings, Description: "Files of broadcasts: whole shows of rooms with the feature recording, and clips."},
 	{Name: tagDoor, Description: "How participants get in. No API key is used here."},
 	{Name: tagBilling, Description: "Customers are billed; subscriptions set the limits of their rooms."},
 	{Name: tagAdmin, Description: "The login of the admin pages."},

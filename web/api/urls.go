@@ -60,6 +60,11 @@ func (b baseURL) playback(roomID string, ticket secret.Text, name string) string
 // whip is where a room's publishers come in by WebRTC.
 func (b baseURL) whip(roomID string) string { return b.at(b.scheme, "/whip/"+roomID) }
 
+// download is the file of a recording for one ticket.
+func (b baseURL) download(roomID string, ticket secret.Text, name string) string {
+	return b.at(b.scheme, "/recordings/"+roomID+"/"+ticket.Reveal()+"/"+name+".mp4")
+}
+
 // hostname is the host without its port, in brackets if it is an IPv6 address.
 func (b baseURL) hostname() string {
 	name := (&url.URL{Host: b.host}).Hostname()
