@@ -117,3 +117,16 @@ func TestPlaylistsKeepTheRulesWhileThePublisherIsAway(t *testing.T) {
 		}
 	}
 }
+
+func TestPlaylistsOfALadderKeepTheRules(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(s *rooms.Settings) {
+		s.Features.LowLatency, s.Features.Transcode = true, rooms.Transcode{Heights: []int{90}}
+	})
+	h.start(source{seconds: 60, pace: true, rate: "25", video: []string{"-g", "50", "-bf", "0", "-sc_threshold", "0"}})
+	eventually(t, 20*time.Second, "the lower quality is offered", func() bool {
+		index, err := h.get("/hls/room/ticket/index.m3u8")
+		return err == nil && strings.Contains(index, "90p.m3u8")
+	})
+	follow(t, h.index(), 20*time.Second)
+}
