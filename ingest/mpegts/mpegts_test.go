@@ -275,6 +275,34 @@ func TestAV1IsNotPlayed(t *testing.T) {
 	}
 }
 
+func TestLanguagesAreTold(t *testing.T) {
+	for code, want := range map[string]string{"eng": "en", "deu": "de", "ger": "de", "und": "", "xxx": "", "\x00\x01\x02": "", "haw": "haw"} {
+		if got := languageOf([]byte(code)); got != want {
+			t.Errorf("%q is %q, want %q", code, got, want)
+		}
+	}
+	aac, err := media.NewAAC([]byte{0x11, 0x90})
+	if err != nil {
+		t.Fatal(err)
+	}
+	aac.Language = "de-AT"
+	f := &media.Format{Tracks: []*media.Track{aac}}
+	var out bytes.Buffer
+	m, err := NewMuxer(&out, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		at := time.Duration(n) * 20 * time.Millisecond
+		if err := m.Write(&media.Unit{Format: f, Track: aac, DTS: at, PTS: at, Key: true, Payload: []byte{1, 2}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := feed(t, out.Bytes(), 188).Tracks()[0][0].Language; got != "de" {
+		t.Errorf("the language comes back as %q", got)
+	}
+}
+
 func TestOpusPacketsAreFoundBehindTheirHeaders(t *testing.T) {
 	long := bytes.Repeat([]byte{1}, 300)
 	for i, tt := range []struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts/codecs"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mpegts/substructs"
+	"golang.org/x/text/language"
 
 	"roomcast/media"
 	"roomcast/rooms"
@@ -36,8 +37,9 @@ func NewMuxer(w io.Writer, f *media.Format) (*Muxer, error) {
 			return nil, err
 		}
 		out := &mpegts.Track{Codec: c}
-		if len(t.Language) == 3 {
-			out.Language = t.Language
+		if tag, err := language.Parse(t.Language); err == nil {
+			base, _ := tag.Base()
+			out.Language = base.ISO3()
 		}
 		m.tracks[t] = out
 		m.w.Tracks = append(m.w.Tracks, out)

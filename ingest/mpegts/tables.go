@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"slices"
 
+	"golang.org/x/text/language"
+
 	"roomcast/ingest"
 	"roomcast/media"
 )
@@ -180,7 +182,7 @@ func describe(pid uint16, kind byte, descriptors []byte) (s *stream, refused str
 		case b[0] == tagRegistration && len(content) >= 4:
 			registered = string(content[:4])
 		case b[0] == tagLanguage && len(content) >= 3:
-			s.language = language(content[:3])
+			s.language = languageOf(content[:3])
 		case b[0] == tagExtension && len(content) >= 2 && content[0] == extensionOpus:
 			s.channels = int(content[1])
 		}
@@ -213,17 +215,29 @@ func describe(pid uint16, kind byte, descriptors []byte) (s *stream, refused str
 	return s, ""
 }
 
-// language is an ISO 639-2 code, "" for one that says nothing.
-func language(code []byte) string {
-	for _, c := range code {
-		if c < 'a' || c > 'z' {
+// bibliographic are the codes of ISO 639-2/B that differ from the terminological
+// ones, which are those that the library knows.
+var bibliographic = map[string]string{
+	"alb": "sq", "arm": "hy", "baq": "eu", "bur": "my", "chi": "zh", "cze": "cs", "dut": "nl", "fre": "fr", "geo": "ka", "ger": "de",
+	"gre": "el", "ice": "is", "mac": "mk", "mao": "mi", "may": "ms", "per": "fa", "rum": "ro", "slo": "sk", "tib": "bo", "wel": "cy",
+}
+
+// languageOf is the language of an ISO 639-2 code as BCP 47 has it, "" for a
+// code that says nothing.
+func languageOf(code []byte) string {
+	switch s := string(code); s {
+	case "und", "mis", "zxx", "mul": // undetermined, uncoded, none, several
+		return ""
+	default:
+		if known, ok := bibliographic[s]; ok {
+			return known
+		}
+		base, err := language.ParseBase(s)
+		if err != nil {
 			return ""
 		}
+		return base.String()
 	}
-	if s := string(code); s != "und" && s != "mis" && s != "zxx" {
-		return s
-	}
-	return ""
 }
 
 // crcTable is of the CRC of sections (ISO 13818-1, annex A).

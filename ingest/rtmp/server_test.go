@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"roomcast/ingest"
+	"roomcast/ingest/ingesttest"
 	"roomcast/media"
 	"roomcast/rooms"
 	"roomcast/secret"
@@ -409,10 +410,19 @@ func TestRTMPS(t *testing.T) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
-	g, s := serve(t, Options{TLS: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}}}})
-	if _, err := client(t, s, "/live#"+key, true, &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}); err != nil {
+	film := ingesttest.Make(t, time.Second, media.H264)
+	h := &theatre{stream: ingesttest.Broadcast(t, film, 1), format: film.Format}
+	g, s := serve(t, Options{Theatre: h, TLS: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}}}})
+	h.gate = g
+	trusting := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
+	if _, err := client(t, s, "/live#"+key, true, trusting); err != nil {
 		t.Fatal(err)
 	}
+	player, err := client(t, s, "/play#"+ticket, false, trusting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch(t, player, 10)
 	if !g.do(func() bool { return len(g.sinks) == 1 && g.sinks[0].publication.Protocol == "rtmps" }) {
 		t.Error("not published by rtmps")
 	}

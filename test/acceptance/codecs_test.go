@@ -60,6 +60,28 @@ func TestEveryCodecReachesViewers(t *testing.T) {
 	}
 }
 
+// TestLanguagesBecomeAnAudioGroup broadcasts two sounds and looks for them in
+// the playlist, by their languages.
+func TestLanguagesBecomeAnAudioGroup(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, harness.Options{})
+	room := s.CreateRoom(t, "live", harness.Fields{})
+	harness.Publish(t, room.IngestURLs["srt"].URL, "", harness.Picture{Size: "320x180", Codecs: []string{
+		"-map", "0:v", "-map", "1:a", "-map", "1:a", "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu",
+	}})
+	awaitState(t, s, room.ID, "live", 20*time.Second)
+	viewer := s.Enter(t, room.ParticipantToken, "Vi")
+	if got := s.Pull(t, viewer, 2*time.Second); got.Frames < 50 || got.Volume < -40 {
+		t.Errorf("%d frames, %.1f dB\n%s", got.Frames, got.Volume, got.Log)
+	}
+	list := string(s.Stranger().Do(t, http.MethodGet, viewer.Endpoints["hls"], nil).Body)
+	for _, language := range []string{`LANGUAGE="en"`, `LANGUAGE="de"`} {
+		if !strings.Contains(list, language) {
+			t.Errorf("no %s in\n%s", language, list)
+		}
+	}
+}
+
 // publishFilm publishes a film by enhanced RTMP in real time, over and over,
 // until the test ends.
 func publishFilm(t *testing.T, r harness.Room, film *ingesttest.Film) {
