@@ -20,8 +20,8 @@ type segment struct {
 	init        string // name of its init segment
 	parts       []part
 	whole       bool   // its parts are not to be listed
-	stopped     bool   // nor, since one of its frames is longer than a part, those
-	stop        int    // from here on; and none of them once it is complete
+	stopped     bool   // nor, since one of its frames is very long, those from
+	stop        int    // here on; and none of them once it is complete
 	text        []byte // of it in the playlist, once complete
 }
 
@@ -158,7 +158,7 @@ func (r *rendition) advance(end time.Duration) {
 		r.finishPart()
 	}
 	f := &r.frag
-	if s := r.current; d > limit && !s.stopped {
+	if s := r.current; d > max(limit, maxPart) && !s.stopped {
 		s.stopped, s.stop = true, len(s.parts)
 	}
 	if !f.begun {
@@ -173,7 +173,10 @@ func (r *rendition) advance(end time.Duration) {
 	r.current.duration += d
 	r.edge = u.DTS + d
 	if f.duration > limit {
-		f.duration = limit // one frame that is longer than a part
+		// One frame that is longer than a part, as of a still screen. It is listed at
+		// once, as the longest part there may be: a player that had to wait for the
+		// whole segment would stop, its sound too.
+		f.duration = limit
 	}
 	if f.duration+d > limit && f.duration >= shortest(limit) {
 		r.finishPart()

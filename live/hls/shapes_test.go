@@ -69,6 +69,20 @@ func TestSourcesOfAllShapesKeepTheRules(t *testing.T) {
 				b.hear()
 			}
 		}},
+		"a screen that stands still, by a key frame every 640 ms": {[]*media.Track{picture, sound}, func(b *broadcast) {
+			// Parts that last longer than they say: better than a player that stops.
+			b.w.uneven = true
+			play(b, 250, 50, nil)
+			for n := range 30 {
+				b.picture(true, 0)
+				b.at += 600 * time.Millisecond
+				b.hear()
+				if v := b.p.source.view.Load(); n > 0 && v.parts == 0 && v.lastParts == 0 {
+					b.t.Errorf("no parts after %d pictures", n)
+				}
+			}
+			play(b, 250, 50, nil)
+		}},
 		"a still screen": {[]*media.Track{picture, sound}, func(b *broadcast) {
 			play(b, 250, 50, nil)
 			for range 10 { // a picture every 1.6 s
@@ -128,6 +142,31 @@ func TestSourcesOfAllShapesKeepTheRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestASlateAndTheReturnOfTheSourceGoOnWithoutAGap(t *testing.T) {
+	b := newBroadcast(t, Options{LowLatency: true}, picture, sound)
+	play := func(pictures int) {
+		for n := range pictures {
+			b.picture(n%50 == 0, 0)
+			b.p.Tick(epoch.Add(b.at))
+			b.w.look()
+		}
+	}
+	play(290)
+	for range 5 { // a second of silence, then the slate
+		b.at += 200 * time.Millisecond
+		b.p.Tick(epoch.Add(b.at))
+		b.w.look()
+	}
+	for range 3 {
+		b.renew(picture, sound)
+		play(150)
+	}
+	if list := b.playlist(); strings.Contains(list, "#EXT-X-GAP") || !strings.Contains(list, "#EXT-X-DISCONTINUITY\n") {
+		t.Errorf("playlist %s", list)
+	}
+	b.w.aligned(Name, AudioName, 110*time.Millisecond)
 }
 
 func rungPicture() *media.Track {

@@ -105,7 +105,9 @@ func (w *walker) look() {
 		if v := r.view.Load(); v != w.seen[r] {
 			w.seen[r] = v
 			w.read(r.name, string(v.media.Body))
-			w.inspect(r, v.media.Body)
+			if !w.uneven {
+				w.inspect(r, v.media.Body)
+			}
 		}
 	}
 }
