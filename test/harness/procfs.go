@@ -96,6 +96,19 @@ func metric(text, name string) (float64, error) {
 // CommandLines returns the command lines of the process and its descendants.
 func (s *Server) CommandLines() []string {
 	s.t.Helper()
+	var lines []string
+	for _, pid := range append(s.Children(), s.PID()) {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil { // it may just have ended
+			lines = append(lines, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return lines
+}
+
+// Children are the numbers of the processes that descend from the server's.
+func (s *Server) Children() []int {
+	s.t.Helper()
 	parents := make(map[int]int)
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -110,17 +123,13 @@ func (s *Server) CommandLines() []string {
 			parents[pid] = parent
 		}
 	}
-	var lines []string
+	var children []int
 	for pid := range parents {
-		if !descends(parents, pid, s.PID()) {
-			continue
-		}
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err == nil { // it may just have ended
-			lines = append(lines, strings.ReplaceAll(string(line), "\x00", " "))
+		if pid != s.PID() && descends(parents, pid, s.PID()) {
+			children = append(children, pid)
 		}
 	}
-	return lines
+	return children
 }
 
 func descends(parents map[int]int, pid, ancestor int) bool {
