@@ -40,6 +40,8 @@ const pauseMs = 2_000;
 const freshMs = 1_500;
 /** Who asks for a moment this near to live means live. */
 const nearLiveMs = 3_000;
+/** How far a moment has to be inside the live playlist to be played from it: the rest is about to leave it. */
+const listMarginMs = 2_000;
 const firstRetryMs = 500;
 const longestRetryMs = 8_000;
 /** Failures in a row before the page says so: a broadcast that has just begun has no playlist for a moment. */
@@ -225,7 +227,8 @@ export class Player {
     this.#following = false;
     this.position = wanted;
     const position = this.#engine?.positionOf(wanted) ?? null;
-    if (this.#video && position !== null && (this.#rewound || this.#holds(position))) {
+    const listed = (this.#engine?.span()?.from ?? Infinity) + listMarginMs < wanted;
+    if (this.#video && position !== null && (this.#rewound || (listed && this.#holds(position)))) {
       this.#video.currentTime = position;
       void this.play();
     } else {
@@ -253,7 +256,7 @@ export class Player {
       buffer: bufferedAhead(video, video.currentTime),
       rate: video.playbackRate,
       dropped: video.getVideoPlaybackQuality().droppedVideoFrames,
-      target: edge && !this.#rewound ? this.#catchUp.target(edge) : null,
+      target: edge && this.#following ? this.#catchUp.target(edge) : null,
     };
   }
 
