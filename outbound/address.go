@@ -19,7 +19,8 @@ type network struct {
 }
 
 // networks are the blocks that are not the public internet (IANA special-purpose
-// address registries, RFC 6890 and its successors). The first that fits counts.
+// address registries, RFC 6890 and its successors), but for those reserved for
+// documentation: they lead nowhere. The first that fits counts.
 var networks = func() (all []network) {
 	for _, n := range []struct {
 		prefix string
@@ -33,12 +34,9 @@ var networks = func() (all []network) {
 		{"169.254.0.0/16", private, "link-local"},
 		{"172.16.0.0/12", private, "in a private network"},
 		{"192.0.0.0/24", private, "reserved for protocols"},
-		{"192.0.2.0/24", private, "reserved for documentation"},
 		{"192.88.99.0/24", private, "reserved for 6to4 relays"},
 		{"192.168.0.0/16", private, "in a private network"},
 		{"198.18.0.0/15", private, "reserved for benchmarks"},
-		{"198.51.100.0/24", private, "reserved for documentation"},
-		{"203.0.113.0/24", private, "reserved for documentation"},
 		{"224.0.0.0/4", unusable, "multicast"},
 		{"240.0.0.0/4", unusable, "reserved"},
 
@@ -46,9 +44,7 @@ var networks = func() (all []network) {
 		{"::/96", unusable, "no address of a machine"}, // unspecified, and IPv4-compatible ones
 		{"64:ff9b:1::/48", private, "in a translated private network"},
 		{"100::/64", unusable, "a black hole"},
-		{"2001:db8::/32", private, "reserved for documentation"},
 		{"2001::/23", private, "reserved for protocols"}, // Teredo among them, which holds an IPv4 address
-		{"3fff::/20", private, "reserved for documentation"},
 		{"5f00::/16", private, "reserved for segment routing"},
 		{"fc00::/7", private, "in a private network"},
 		{"fe80::/10", private, "link-local"},

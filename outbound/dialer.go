@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -13,6 +14,8 @@ import (
 const (
 	// dialTimeout is for one address of a name.
 	dialTimeout = 10 * time.Second
+	// checkTimeout is for a name in somebody's request.
+	checkTimeout = 3 * time.Second
 	// maxAddresses of one name are tried.
 	maxAddresses = 8
 )
@@ -171,6 +174,35 @@ func (d *Dialer) Resolve(ctx context.Context, address string) ([]netip.AddrPort,
 		return nil, refusal
 	}
 	return allowed, nil
+}
+
+// ports are those of URLs that name none.
+var ports = map[string]string{
+	"rtsp": "554", "rtsps": "322", "http": "80", "https": "443", "ws": "80", "wss": "443", "rtmp": "1935", "rtmps": "443",
+}
+
+// CheckURL answers a *Refusal if a URL leads only to where nobody may connect
+// to, so that whoever names it is told at once. A name that cannot be resolved
+// now is let through: it is checked again with each connection.
+func (d *Dialer) CheckURL(ctx context.Context, raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" {
+		return nil // the syntax is for others to judge
+	}
+	port := u.Port()
+	if port == "" {
+		if port = ports[u.Scheme]; port == "" {
+			port = "1" // of no listener
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	_, err = d.Resolve(ctx, net.JoinHostPort(u.Hostname(), port))
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	return nil
 }
 
 // DialContext connects to host:port over tcp or udp, as net.Dialer does, if that

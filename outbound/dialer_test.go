@@ -152,6 +152,31 @@ func TestTheAddressThatWasCheckedIsDialled(t *testing.T) {
 	}
 }
 
+func TestURLsAreCheckedByWhereTheyLead(t *testing.T) {
+	d := NewDialer(Options{
+		Resolver:  names{"public": {{"93.184.216.34"}}, "private": {{"10.0.0.5"}}},
+		Listeners: func() []Listener { return []Listener{{Address: netip.MustParseAddrPort("93.184.216.34:554")}} },
+	})
+	for raw, refused := range map[string]bool{
+		"rtsp://user:pass@private/stream":    true,
+		"rtsp://127.0.0.1/stream":            true,
+		"rtsp://[::1]:8554/stream":           true,
+		"rtsps://public/stream":              false,
+		"rtsp://public/stream":               true, // the port of a listener of ours
+		"rtsp://public:8554/stream":          false,
+		"srt://public":                       false,
+		"rtsp://unknown/stream":              false,
+		"::":                                 false,
+		"rtsp:///stream":                     false,
+		"https://[64:ff9b::127.0.0.1]/hook?": true,
+	} {
+		err := d.CheckURL(t.Context(), raw)
+		if (err != nil) != refused || err != nil && strings.Contains(err.Error(), "pass") {
+			t.Errorf("%s: %v", raw, err)
+		}
+	}
+}
+
 func TestPacketsGoOnlyWhereTheyMay(t *testing.T) {
 	for _, allow := range []bool{false, true} {
 		pc, err := NewDialer(Options{AllowPrivate: allow}).ListenPacket("udp", "127.0.0.1:0")

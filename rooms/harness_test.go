@@ -34,7 +34,10 @@ type house struct {
 	events []rooms.Event
 }
 
-type options struct{ limits rooms.Limits }
+type options struct {
+	limits   rooms.Limits
+	outgoing func(ctx context.Context, url string) error
+}
 
 func newHouse(t testing.TB, o ...options) *house {
 	t.Helper()
@@ -56,7 +59,7 @@ func reopen(t testing.TB, dir string, o ...options) *house {
 	}
 	ro := rooms.RegistryOptions{Store: store, Keys: h.keys, Log: log}
 	if len(o) > 0 {
-		ro.ServerLimits = o[0].limits
+		ro.ServerLimits, ro.Outgoing = o[0].limits, o[0].outgoing
 	}
 	h.Registry = rooms.NewRegistry(ro)
 	h.door = rooms.NewDoor(rooms.DoorOptions{Registry: h.Registry, Store: store, Keys: h.keys, Log: log})

@@ -13,18 +13,22 @@ type RegistryOptions struct {
 	Store        Store
 	ServerLimits Limits // hold for every room
 	Keys         Keys
-	Log          *slog.Logger
+	// Outgoing says why the server may not connect to a URL that somebody names,
+	// in words without the URL's credentials; nil: it may connect to any.
+	Outgoing func(ctx context.Context, url string) error
+	Log      *slog.Logger
 }
 
 // Registry creates, reads and changes rooms, customers, subscriptions and
 // join tokens. Every body is validated here, with JSON pointers to its faults.
 type Registry struct {
-	store   Store
-	server  Limits
-	log     *slog.Logger
-	ids     *ids
-	answers *answers
-	events  events
+	store    Store
+	server   Limits
+	outgoing func(ctx context.Context, url string) error
+	log      *slog.Logger
+	ids      *ids
+	answers  *answers
+	events   events
 
 	// changed is told of every commit before anybody else: a room's id, or ""
 	// for what may concern all rooms. The Door sets it.
@@ -33,8 +37,11 @@ type Registry struct {
 
 // NewRegistry returns a registry over a store.
 func NewRegistry(o RegistryOptions) *Registry {
+	if o.Outgoing == nil {
+		o.Outgoing = func(context.Context, string) error { return nil }
+	}
 	return &Registry{
-		store: o.Store, server: o.ServerLimits, log: o.Log,
+		store: o.Store, server: o.ServerLimits, outgoing: o.Outgoing, log: o.Log,
 		ids: &ids{}, answers: newAnswers(o.Keys.Idempotency),
 		changed: func(context.Context, string) {},
 	}

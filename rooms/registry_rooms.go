@@ -23,6 +23,7 @@ func (r *Registry) view(rec Record) View { return resolve(rec, r.server, now()) 
 
 // CreateRoom makes a room from a body.
 func (r *Registry) CreateRoom(ctx context.Context, body json.RawMessage, w WriteOptions) (View, *Replay, error) {
+	misled := r.misled(ctx, body)
 	made, replay, err := create(ctx, r, w.Idempotency, func(tx Writer) (View, error) {
 		members, err := decodeObject(body)
 		if err != nil {
@@ -41,6 +42,9 @@ func (r *Registry) CreateRoom(ctx context.Context, body json.RawMessage, w Write
 		if err := r.settlePlan(ctx, tx, b, Room{}, &room, members); err != nil {
 			return View{}, err
 		}
+		if misled != nil {
+			return View{}, misled
+		}
 		if room.Type.Broadcasts() {
 			key := newToken()
 			room.StreamKey = &key
@@ -54,6 +58,25 @@ func (r *Registry) CreateRoom(ctx context.Context, body json.RawMessage, w Write
 		r.tell(ctx, made.ID, Event{Kind: RoomUpdated, RoomID: made.ID})
 	}
 	return made, replay, err
+}
+
+// misled refuses the pull source that a body names if the server may not
+// connect to it. It asks the network, so it is called outside of transactions,
+// and what it says counts only once all else in the body is right.
+func (r *Registry) misled(ctx context.Context, body json.RawMessage) error {
+	var named struct {
+		PullSource *struct{ URL string } `json:"pull_source"`
+	}
+	if json.Unmarshal(body, &named) != nil || named.PullSource == nil || named.PullSource.URL == "" {
+		return nil //nolint:nilerr // what is malformed is refused as such
+	}
+	why := r.outgoing(ctx, named.PullSource.URL)
+	if why == nil {
+		return nil
+	}
+	var f faults
+	f.addCode("/pull_source/url", CodeAddressNotAllowed, "must not be connected to: %s", why)
+	return f.err()
 }
 
 func mayWriteCodes(members map[string]any, w WriteOptions) error {
@@ -199,6 +222,7 @@ func sameButUnseen(a, b Room) bool {
 
 // PatchRoom applies a JSON merge patch.
 func (r *Registry) PatchRoom(ctx context.Context, id string, patch json.RawMessage, w WriteOptions) (View, error) {
+	misled := r.misled(ctx, patch)
 	v, changed, err := r.changeRoom(ctx, id, func(tx Writer, room *Room, before View) error {
 		if err := checkIfMatch(w.IfMatch, before.ETag()); err != nil {
 			return err
@@ -213,6 +237,9 @@ func (r *Registry) PatchRoom(ctx context.Context, id string, patch json.RawMessa
 		b := applyRoom(room, members, false)
 		if err := r.settlePlan(ctx, tx, b, before.Room, room, members); err != nil {
 			return err
+		}
+		if misled != nil {
+			return misled
 		}
 		if !sameText(before.SubscriptionID, room.SubscriptionID) || !sameText(before.CustomerID, room.CustomerID) {
 			return endIfSuspended(ctx, tx, before, room)

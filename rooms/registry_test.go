@@ -1,7 +1,9 @@
 package rooms_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -222,7 +224,7 @@ func TestOnlyWhoSeesSecretsWritesCodes(t *testing.T) {
 
 func TestTheSmallestLimitHolds(t *testing.T) {
 	n := func(v int64) *int64 { return &v }
-	h := newHouse(t, options{rooms.Limits{MaxParticipants: n(10), MaxHeight: n(1080)}})
+	h := newHouse(t, options{limits: rooms.Limits{MaxParticipants: n(10), MaxHeight: n(1080)}})
 	sub := h.subscription(`{"name":"s","limits":{"max_participants":5,"max_bitrate_bps":7}}`)
 	v := h.room(rooms.Live, `"limits":{"max_participants":8,"max_height":720},"subscription_id":"`+sub.ID+`"`)
 	got, err := json.Marshal(v.Settings)
@@ -361,5 +363,33 @@ func TestRegistrySurvivesAReopen(t *testing.T) {
 	again := reopen(t, h.dir).get(v.ID)
 	if again.ETag() != v.ETag() || !again.StreamKey.Equal(v.StreamKey.Reveal()) || !again.StartsAt.Equal(*v.StartsAt) {
 		t.Error("the room came back different")
+	}
+}
+
+func TestAPullSourceMustLeadWhereTheServerMayGo(t *testing.T) {
+	asked := []string{}
+	h := newHouse(t, options{outgoing: func(_ context.Context, url string) error {
+		asked = append(asked, url)
+		if strings.Contains(url, "private") {
+			return errors.New("camera is in a private network")
+		}
+		return nil
+	}})
+	v := h.room(rooms.Live, `"pull_source":{"url":"rtsp://camera/1"}`)
+	for what, patch := range map[string]string{"address_not_allowed": `{"pull_source":{"url":"rtsp://user:pass@private/1"}}`, "validation_failed": `{"pull_source":{"url":"rtsp://private/1"},"room_name":null}`} {
+		_, err := h.PatchRoom(t.Context(), v.ID, json.RawMessage(patch), full)
+		wantCode(t, patch, err, what)
+		if what == "address_not_allowed" {
+			if f := errorOf(t, err).Faults; len(f) != 1 || f[0].Pointer != "/pull_source/url" || strings.Contains(err.Error(), "pass") {
+				t.Errorf("faults %+v", f)
+			}
+		}
+	}
+	_, _, err := h.CreateRoom(t.Context(), json.RawMessage(`{"room_name":"x","room_type":"live","pull_source":{"url":"rtsp://private/1"}}`), full)
+	wantCode(t, "create", err, "address_not_allowed")
+	h.patch(v.ID, `{"pull_source":{"transport":"udp"}}`)
+	h.patch(v.ID, `{"pull_source":null}`)
+	if len(asked) != 4 {
+		t.Errorf("asked of %q", asked)
 	}
 }

@@ -13,12 +13,11 @@ import (
 	"roomcast/web/api"
 )
 
-// newDialer makes the only way out.
-func newDialer(config configs.Config, open api.Listeners) *outbound.Dialer {
-	own := ownListeners(config, open)
+// newDialer makes the only way out. open is asked once the listeners are up.
+func newDialer(config configs.Config, open *api.Listeners) *outbound.Dialer {
 	return outbound.NewDialer(outbound.Options{
 		AllowPrivate: config.Outbound.AllowPrivate, Local: config.WebRTC.PublicIPs,
-		Listeners: func() []outbound.Listener { return own },
+		Listeners: func() []outbound.Listener { return ownListeners(config, *open) },
 	})
 }
 

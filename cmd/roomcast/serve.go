@@ -57,7 +57,11 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	if err != nil {
 		return err
 	}
-	registry := rooms.NewRegistry(rooms.RegistryOptions{Store: store, ServerLimits: rooms.Limits(config.Limits), Keys: keys, Log: log})
+	var listeners api.Listeners
+	dialer := newDialer(config, &listeners)
+	registry := rooms.NewRegistry(rooms.RegistryOptions{
+		Store: store, ServerLimits: rooms.Limits(config.Limits), Keys: keys, Outgoing: dialer.CheckURL, Log: log,
+	})
 	door := rooms.NewDoor(rooms.DoorOptions{Registry: registry, Store: store, Keys: keys, Log: log})
 	apiKeys := rooms.NewAPIKeys(store)
 	if !config.AdminKey.IsZero() {
@@ -96,7 +100,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	inside := newParts(context.WithoutCancel(ctx)) // ends after the HTTP door has closed
 	defer func() { failure = errors.Join(failure, inside.end()) }()
 	gate := ingest.NewGate(ingest.GateOptions{Door: door, Hub: hub, Log: log})
-	listeners, err := publishers(ctx, config, certificates, inside, entrance{gate, theatre, hub}, log)
+	listeners, err = publishers(ctx, config, certificates, inside, entrance{gate, theatre, hub}, log)
 	if err != nil {
 		return err
 	}
@@ -116,7 +120,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	}
 	inside.start("keep the time of the rooms", door.Run)
 	inside.start("run the broadcasts", hub.Run)
-	defer fetchCameras(registry, gate, hub, newDialer(config, listeners), inside, log)()
+	defer fetchCameras(registry, gate, hub, dialer, inside, log)()
 
 	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, SFU: rtc.sfu(), Broadcasts: hub, Log: log})
 	defer func() { failure = errors.Join(failure, closeSockets(stage)) }()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"roomcast/rooms"
@@ -15,6 +16,10 @@ import (
 const (
 	firstDelay = time.Second
 	lastDelay  = 30 * time.Second
+	// lockout is how long to wait at least after a wrong password, and longest
+	// for how long: cameras lock out who tries often.
+	lockout = 30 * time.Second
+	longest = 5 * time.Minute
 	// healthy is how long a connection must have lasted to be no failure.
 	healthy = 30 * time.Second
 	// comeBack is how long the air must be free before a camera comes back to it:
@@ -33,6 +38,8 @@ type camera struct {
 	cancel context.CancelFunc
 	freed  chan struct{} // has one when nobody else is on air any more
 	done   chan struct{}
+	// overTCP says that UDP has failed for a camera that works over TCP.
+	overTCP atomic.Bool
 }
 
 // run keeps the connection until ctx ends.
@@ -47,6 +54,12 @@ func (c *camera) run(ctx context.Context) {
 		}
 		if time.Since(began) >= healthy {
 			delay = firstDelay
+		} else {
+			c.overTCP.Store(false)
+		}
+		limit := lastDelay
+		if wrongPassword(err) {
+			delay, limit = max(delay, lockout), longest
 		}
 		wait := jitter(delay)
 		var refusal *rooms.Error
@@ -65,7 +78,7 @@ func (c *camera) run(ctx context.Context) {
 			why := explain(err)
 			c.puller.o.Warnings.SetWarning(c.room, warnFailed, why)
 			c.log.Warn("camera cannot be fetched", "reason", why, "again_in", wait.Round(time.Millisecond))
-			delay = min(2*delay, lastDelay)
+			delay = min(2*delay, limit)
 		}
 		if !pause(ctx, wait) {
 			return

@@ -40,6 +40,12 @@ func explain(err error) string {
 	return explainNetwork(err) + tryingAgain
 }
 
+// wrongPassword reports whether the camera refuses the credentials.
+func wrongPassword(err error) bool {
+	var status liberrors.ErrClientBadStatusCode
+	return errors.As(err, &status) && (status.Code == base.StatusUnauthorized || status.Code == base.StatusForbidden)
+}
+
 func explainStatus(code base.StatusCode) string {
 	switch code {
 	case base.StatusUnauthorized, base.StatusForbidden:

@@ -25,6 +25,8 @@ const (
 	maxRedirects = 5
 	// patience is how long an answer, or media, may take to come.
 	patience = 10 * time.Second
+	// udpBuffer is what the kernel keeps of incoming packets, in bytes: some key frames.
+	udpBuffer = 2 << 20
 )
 
 var (
@@ -89,10 +91,16 @@ func (s *session) run(ctx context.Context) (next string, err error) {
 	defer s.cancel(nil)
 	d := s.camera.puller.o.Dialer
 	s.client = &gortsplib.Client{
-		Scheme: s.url.Scheme, Host: s.url.Host, UserAgent: "Roomcast", Protocol: transport(s.camera.source.Transport),
+		Scheme: s.url.Scheme, Host: s.url.Host, UserAgent: "Roomcast", Protocol: s.transport(),
 		ReadTimeout: patience, WriteTimeout: patience,
-		DialContext:  d.DialContext,
-		ListenPacket: d.ListenPacket,
+		DialContext: d.DialContext,
+		ListenPacket: func(network, address string) (net.PacketConn, error) {
+			pc, err := d.ListenPacket(network, address)
+			if b, ok := pc.(interface{ SetReadBuffer(n int) error }); ok && err == nil {
+				_ = b.SetReadBuffer(udpBuffer) // what the kernel gives has to do
+			}
+			return pc, err
+		},
 		ResolveIPAddr: func(_, host string) (*net.IPAddr, error) {
 			addrs, err := d.Resolve(ctx, net.JoinHostPort(host, "554"))
 			if err != nil {
@@ -100,10 +108,13 @@ func (s *session) run(ctx context.Context) (next string, err error) {
 			}
 			return &net.IPAddr{IP: addrs[0].Addr().AsSlice()}, nil
 		},
-		OnResponse:        s.response,
-		OnTransportSwitch: func(error) { s.camera.log.Info("camera is fetched over TCP instead of UDP") },
-		OnPacketsLost:     func(uint64) {}, // the receiver counts them by track
-		OnDecodeError:     func(error) {},  // packets that are none
+		OnResponse: s.response,
+		OnTransportSwitch: func(error) {
+			s.camera.overTCP.Store(true)
+			s.camera.log.Info("camera is fetched over TCP instead of UDP")
+		},
+		OnPacketsLost: func(uint64) {}, // the receiver counts them by track
+		OnDecodeError: func(error) {},  // packets that are none
 	}
 	if err := s.client.Start(); err != nil {
 		return "", fmt.Errorf("start client: %w", err)
@@ -130,12 +141,13 @@ func (s *session) run(ctx context.Context) (next string, err error) {
 	return next, err
 }
 
-// transport is the library's name of a transport; nil tries UDP, then TCP.
-func transport(name string) *gortsplib.Protocol {
+// transport is the library's name of the source's transport; nil tries UDP,
+// then TCP.
+func (s *session) transport() *gortsplib.Protocol {
 	p := gortsplib.ProtocolTCP
-	switch name {
-	case "tcp":
-	case "udp":
+	switch t := s.camera.source.Transport; {
+	case t == "tcp", t == "auto" && s.camera.overTCP.Load():
+	case t == "udp":
 		p = gortsplib.ProtocolUDP
 	default:
 		return nil

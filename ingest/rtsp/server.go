@@ -70,7 +70,7 @@ func (o Options) withDefaults() Options {
 }
 
 // queue is how many packets may wait for one connection. It is a power of two.
-const queue = 2048
+const queue = 1024
 
 // udpBuffer is what the kernel keeps of incoming packets, in bytes: a key frame
 // of several publishers at once. The kernel may give less.

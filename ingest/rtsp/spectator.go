@@ -27,8 +27,9 @@ const (
 	// a player takes without loss, and far more than any stream needs.
 	udpBurst = 40
 	udpPause = 2 * time.Millisecond
-	// behind is how many packets may wait before the spectator is left to fall behind.
-	behind = queue - 64
+	// behind is how many packets may wait before the spectator is left to fall
+	// behind: some hundred milliseconds of a large stream.
+	behind = queue / 2
 )
 
 // spectator is somebody who watches a broadcast over one connection.
