@@ -168,7 +168,10 @@ func (c *chat) pressing() bool {
 }
 
 // empty reports whether there is nothing worth keeping.
-func (c *chat) empty() bool { return len(c.events) == 0 && c.pinned == nil && len(c.voices) == 0 }
+func (c *chat) empty() bool {
+	said := func(e protocol.ChatEvent) bool { return e.Kind == protocol.ChatSaid }
+	return c.pinned == nil && len(c.voices) == 0 && !slices.ContainsFunc(c.events, said)
+}
 
 // index is where the events after seq begin.
 func (c *chat) index(seq int64) int {

@@ -14,6 +14,9 @@ func FuzzReadClient(f *testing.F) {
 	f.Add([]byte(`{"type":"mute","sources":["microphone"],"muted":true}`))
 	f.Add([]byte(`{"type":"candidate","candidate":"","mid":null}`))
 	f.Add([]byte(`{"type":"chat","text":1}`))
+	f.Add([]byte(`{"type":"hello","session":"s","chat_after":1795424400018}`))
+	f.Add([]byte(`{"type":"chat_delete","message":"1795424400017"}`))
+	f.Add([]byte(`{"type":"moderator_unmute","participant":"p","kinds":["chat"]}`))
 	f.Add([]byte(`{"type":"ping"} {}`))
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		m, err := protocol.ReadClient(frame)
