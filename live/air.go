@@ -117,6 +117,23 @@ func (r *room) takeAir(s *Session) {
 		"backup", s.publication.Room.Backup, "phase", string(r.phase), "takeover", takeover)
 }
 
+// advance notes how far the stream is. Held under the lock.
+func (r *room) advance(u *media.Unit) {
+	r.edge = max(r.edge, u.DTS)
+	r.end = max(r.end, u.DTS+frameDuration(u.Track))
+}
+
+// frameDuration is how long a unit of a track is said to be, at least 1 ms.
+func frameDuration(t *media.Track) (d time.Duration) {
+	switch {
+	case t.Kind == media.Video && t.FrameRate > 0:
+		d = time.Duration(float64(time.Second) / t.FrameRate)
+	case t.Kind == media.Audio && t.ClockRate > 0:
+		d = time.Duration(t.FrameSamples) * time.Second / time.Duration(t.ClockRate)
+	}
+	return max(d, time.Millisecond)
+}
+
 // leave takes a publisher out of its place, and off air; who stands by takes
 // over. Held under the lock.
 func (r *room) leave(s *Session) {

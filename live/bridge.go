@@ -33,7 +33,7 @@ type bridge struct {
 	showing *transcode.Slate
 	format  *media.Format
 	since   time.Time     // when it began
-	from    time.Duration // the room's timeline when the publisher fell silent
+	from    time.Duration // where the publisher's last unit ended on the room's timeline
 	silent  time.Time     // when that was
 	base    time.Duration // where the slate begins
 	next    []int64       // unit of each track
@@ -85,28 +85,30 @@ func (r *room) fillSilence(now time.Time) bool {
 	case b.slate == nil:
 		return false
 	default:
-		b.begin(now, r.edge, r.lastMedia, silent > patience+late)
+		b.begin(now, r.end, r.lastMedia, silent > patience+late)
 		r.hub.o.Log.Info("the slate bridges a silent publisher", "room", r.id)
 	}
-	r.edge = b.fill(r.stream, now, r.edge)
+	b.fill(now, func(u *media.Unit) {
+		r.advance(u)
+		r.stream.Write(u)
+	})
 	return now.Sub(b.since) < settled
 }
 
-// begin prepares the slate to follow edge, the end of what came until lastMedia.
-func (b *bridge) begin(now time.Time, edge time.Duration, lastMedia time.Time, behind bool) {
+// begin prepares the slate to follow end, where what came until lastMedia ends.
+func (b *bridge) begin(now time.Time, end time.Duration, lastMedia time.Time, behind bool) {
 	b.on, b.since = true, now
 	b.showing, b.format = b.slate, b.slate.Format()
-	b.from, b.silent = edge, lastMedia
+	b.from, b.silent = end, lastMedia
 	b.next = make([]int64, len(b.format.Tracks))
-	step, _, _ := b.showing.Unit(0, 1)
-	b.base = edge + step
+	b.base = end
 	if behind {
-		b.base = max(b.base, edge+now.Sub(lastMedia))
+		b.base += now.Sub(lastMedia)
 	}
 }
 
-// fill writes what is due by now into the stream and returns its new edge.
-func (b *bridge) fill(stream *media.Stream, now time.Time, edge time.Duration) time.Duration {
+// fill writes what is due by now.
+func (b *bridge) fill(now time.Time, write func(*media.Unit)) {
 	due := b.from + now.Sub(b.silent)
 	for range maxAtOnce {
 		track, at := 0, time.Duration(0)
@@ -117,14 +119,12 @@ func (b *bridge) fill(stream *media.Stream, now time.Time, edge time.Duration) t
 		}
 		dts := b.base + at
 		if dts > due {
-			return edge
+			return
 		}
 		_, key, payload := b.showing.Unit(track, b.next[track])
 		b.next[track]++
-		edge = max(edge, dts)
-		stream.Write(&media.Unit{
+		write(&media.Unit{
 			Format: b.format, Track: b.format.Tracks[track], NTP: now, DTS: dts, PTS: dts, Key: key, Payload: payload,
 		})
 	}
-	return edge
 }

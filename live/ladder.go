@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -141,7 +142,9 @@ func (l *ladder) take(ctx context.Context, u *media.Unit) error {
 	case u.Format != l.format && !u.Key:
 		return nil
 	case u.Format != l.format:
-		l.prepare(u)
+		if l.prepare(u) {
+			break // the same ffmpeg goes on
+		}
 		if err := l.change(ctx, u); err != nil {
 			return err
 		}
@@ -156,8 +159,9 @@ func (l *ladder) take(ctx context.Context, u *media.Unit) error {
 	return l.feeder.process.Write(u)
 }
 
-// prepare plans the rungs of a new source.
-func (l *ladder) prepare(u *media.Unit) {
+// prepare plans the rungs of a new source. same says that they are those that are
+// being made, of the same codec: as when a slate comes between.
+func (l *ladder) prepare(u *media.Unit) (same bool) {
 	l.format = u.Format
 	var heights []int
 	if t := l.show.Settings.Features.Transcode; t.Mode != transcodeAuto {
@@ -175,7 +179,9 @@ func (l *ladder) prepare(u *media.Unit) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	same = l.feeder != nil && l.feeder.codec == u.Track.Codec && slices.Equal(plan, l.plan)
 	l.plan, l.shed = plan, min(l.shed, len(plan))
+	return same
 }
 
 // transcodeAuto is the mode of the feature in which the server chooses.
@@ -217,7 +223,7 @@ func (l *ladder) change(ctx context.Context, u *media.Unit) error {
 		return nil
 	}
 	l.started++
-	f := &feeder{ladder: l, number: l.started, before: old, done: make(chan struct{})}
+	f := &feeder{ladder: l, codec: u.Track.Codec, number: l.started, before: old, done: make(chan struct{})}
 	for _, r := range active {
 		if l.rungs[r.Name] == nil {
 			l.rungs[r.Name] = &rung{to: l.addRung(r.Name), last: -1}
@@ -351,6 +357,7 @@ func (l *ladder) wellNow() {
 type feeder struct {
 	ladder  *ladder
 	number  int
+	codec   media.Codec // of what it is fed
 	process *transcode.Ladder
 	rungs   []*rung
 	before  *feeder // gives out the pictures before this one's first

@@ -42,6 +42,7 @@ type room struct {
 	stream   *media.Stream
 	epoch    time.Time     // the wall clock at time 0 of the stream
 	edge     time.Duration // newest timestamp in the stream
+	end      time.Duration // where what is in the stream ends
 
 	lastMedia time.Time // arrival of the newest unit of a publisher on air
 	bridge    bridge    // what goes out while it is silent

@@ -192,7 +192,7 @@ func (s *Session) join(in ingest.Sample, now time.Time) bool {
 func (s *Session) anchor(dts time.Duration, at time.Time) {
 	r := s.room
 	s.anchored = true
-	s.base = max(at.Sub(r.epoch), r.edge+time.Millisecond) - dts
+	s.base = max(at.Sub(r.epoch), r.end) - dts
 }
 
 // put writes a sample into the room's stream.
@@ -205,7 +205,7 @@ func (s *Session) put(in ingest.Sample, now time.Time) {
 		Format: s.format, Track: in.Track, NTP: now, Key: in.Key, Payload: in.Payload,
 		DTS: max(s.base+in.DTS, 0), PTS: max(s.base+in.PTS, 0),
 	}
-	r.edge = max(r.edge, u.DTS)
+	r.advance(u)
 	r.lastMedia = now
 	r.bridge.stop()
 	r.bytesIn += int64(len(in.Payload))

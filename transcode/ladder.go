@@ -99,7 +99,7 @@ func rungBitrate(lines int) int64 {
 
 // LadderOptions are what a Ladder needs.
 type LadderOptions struct {
-	// Source is the video track that is fed.
+	// Source is the video track that is fed first; others of its codec may follow.
 	Source *media.Track
 	Rungs  []Rung
 	// Emit gets the pictures of one rung in order, from one goroutine for each
@@ -202,7 +202,7 @@ func (l *Ladder) tick(d time.Duration) int64 {
 	return int64(q)
 }
 
-// Write feeds one picture of the source; the first is a key frame. It waits
+// Write feeds one picture of the source; the first of each track is a key frame. It waits
 // while ffmpeg does not read. An error means that ffmpeg is gone.
 func (l *Ladder) Write(u *media.Unit) error {
 	if !l.begun {
@@ -220,7 +220,7 @@ func (l *Ladder) Write(u *media.Unit) error {
 	at := len(l.buf)
 	l.buf = appendIVFFrame(l.buf, 0, tick)
 	body := len(l.buf)
-	l.buf = appendElementary(l.buf, l.o.Source, u)
+	l.buf = appendElementary(l.buf, u)
 	binary.LittleEndian.PutUint32(l.buf[at:], uint32(len(l.buf)-body))
 	_, err := l.process.Write(l.buf)
 	l.buf = l.buf[:0]
@@ -233,7 +233,8 @@ func (l *Ladder) Write(u *media.Unit) error {
 var startCode = []byte{0, 0, 0, 1}
 
 // appendElementary appends a picture as it stands in an elementary stream.
-func appendElementary(dst []byte, t *media.Track, u *media.Unit) []byte {
+func appendElementary(dst []byte, u *media.Unit) []byte {
+	t := u.Track
 	if t.Codec != media.H264 && t.Codec != media.H265 {
 		return append(dst, u.Payload...)
 	}
