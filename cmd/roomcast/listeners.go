@@ -100,7 +100,7 @@ func publishers(ctx context.Context, config configs.Config, source *tlscert.Sour
 		}
 	}
 	if config.SRT.Address.On() {
-		server := srt.NewServer(srt.Options{Address: config.SRT.Address.String(), Gate: to.gate, Theatre: to.theatre, Log: log})
+		server := srt.NewServer(srt.Options{Address: config.SRT.Address.String(), Gate: to.gate, Theatre: to.theatre, Warnings: to.hub, Log: log})
 		if err := server.Listen(ctx); err != nil {
 			return open, err
 		}

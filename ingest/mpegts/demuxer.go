@@ -3,6 +3,7 @@ package mpegts
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"roomcast/ingest"
@@ -43,6 +44,7 @@ type Demuxer struct {
 	streams map[uint16]*stream
 	order   []*stream // as the program map has them
 	clock   clock
+	lost    atomic.Int64
 }
 
 // NewDemuxer makes a demuxer that gives what it finds to a sink.
@@ -54,6 +56,10 @@ func NewDemuxer(sink ingest.Sink) *Demuxer {
 
 // Announced reports whether the publisher is on air.
 func (d *Demuxer) Announced() bool { return d.entry.Announced() }
+
+// Lost is how many times something was missing, so far. After that, pictures are
+// dropped up to the next key frame: none is damaged. It may be called at any time.
+func (d *Demuxer) Lost() int64 { return d.lost.Load() }
 
 // Write takes the next bytes of the stream; it keeps none of b. An error means
 // that the publisher has to go; a *rooms.Error that it is refused.
@@ -143,6 +149,7 @@ func (d *Demuxer) streamPacket(s *stream, begins, restart bool, counter byte, bo
 			return nil // sent twice
 		case (s.counter + 1) & 0x0f:
 		default:
+			d.lost.Add(1)
 			s.lose()
 		}
 	}
@@ -180,11 +187,12 @@ func (d *Demuxer) finish(s *stream) error {
 	}
 	s.open = false
 	b := s.pes
-	if len(b) < 9 || b[0] != 0 || b[1] != 0 || b[2] != 1 || b[6]&0xc0 != 0x80 || len(b) < s.want {
-		return nil
+	header := 9
+	if len(b) > header {
+		header += int(b[8])
 	}
-	header := 9 + int(b[8])
-	if len(b) < header {
+	if len(b) <= header || b[0] != 0 || b[1] != 0 || b[2] != 1 || b[6]&0xc0 != 0x80 || len(b) < s.want {
+		s.damaged = true
 		return nil
 	}
 	var pts, dts time.Duration

@@ -172,6 +172,56 @@ func TestGarbageAndLossAreSurvived(t *testing.T) {
 	}
 }
 
+func TestNothingDamagedIsPassedOn(t *testing.T) {
+	b := broadcast(t, 2*time.Second, media.H264)
+	clean := feed(t, b, 1316).Samples(nil)
+	keys := 0
+	for _, s := range clean {
+		if s.Key {
+			keys++
+		}
+	}
+	// One packet in the middle of a picture after the first key frame goes missing.
+	at := 0
+	for i, n := 0, 0; i < len(b); i += packetSize {
+		if b[i+1]&0x5f == 0x41 && b[i+2] == 0 && b[i+3]&0x10 != 0 { // a picture begins: ffmpeg's PID 256
+			if n++; n == 5 {
+				at = i + packetSize
+			}
+		}
+	}
+	r := &ingesttest.Recorder{}
+	d := NewDemuxer(r)
+	for _, part := range [][]byte{b[:at], b[at+packetSize:]} {
+		if _, err := d.Write(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	got := r.Samples(nil)
+	if d.Lost() != 1 {
+		t.Errorf("%d losses", d.Lost())
+	}
+	for i, s := range got {
+		if gap := i > 0 && s.DTS-got[i-1].DTS > 50*time.Millisecond; gap && !s.Key {
+			t.Errorf("picture %d follows a gap and is no key frame", i)
+		}
+		if s.Key {
+			keys--
+		}
+	}
+	if keys != 0 || len(got) > len(clean)-8 || len(got) < len(clean)-16 {
+		t.Errorf("%d of %d pictures, %d key frames missing", len(got), len(clean), keys)
+	}
+	for _, dec := range ingesttest.Decode(t, r.Tracks()[0], got) {
+		if dec.Count() != len(got) {
+			t.Errorf("%d of %d are decoded", dec.Count(), len(got))
+		}
+	}
+}
+
 func TestWhatIsNoStreamIsRefused(t *testing.T) {
 	mp2 := filepath.Join(t.TempDir(), "mpeg2.ts")
 	ingesttest.FFmpeg(t, "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-t", "0.2", "-c:v", "mpeg2video", mp2)

@@ -20,6 +20,7 @@ type stream struct {
 	counted bool
 	counter byte // continuity
 	open    bool // a packet is being put together
+	damaged bool // something is missing since the last key frame
 	pes     []byte
 	want    int // its length, 0 if it goes up to the next one
 	timed   bool
@@ -49,7 +50,7 @@ func (s *stream) begin() {
 
 // lose drops what is being put together: a part of it is missing.
 func (s *stream) lose() {
-	s.open, s.rest = false, s.rest[:0]
+	s.open, s.damaged, s.rest = false, true, s.rest[:0]
 }
 
 // current is the stream's track, nil if it is not known.
@@ -87,6 +88,10 @@ func (s *stream) picture(d *Demuxer, b []byte, pts, dts time.Duration) error {
 		if err := d.entry.Renew(); err != nil {
 			return err
 		}
+	}
+	s.damaged = s.damaged && !key
+	if s.damaged {
+		payload = nil // its time counts
 	}
 	return d.put(ingest.Frame{Track: s.pictures.Track(), Time: dts, Delay: max(pts-dts, 0), Key: key, Payload: payload})
 }

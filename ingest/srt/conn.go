@@ -22,6 +22,8 @@ const (
 	maxPackets  = 64 << 10
 	// watchEvery is how often that, and the silence, is looked at.
 	watchEvery = time.Second
+	// lossPeriod is how long a loss is warned of.
+	lossPeriod = 10 * time.Second
 )
 
 var (
@@ -101,7 +103,7 @@ func (c *conn) publish(ctx context.Context, w wish) {
 	}
 	c.log = c.log.With("room", room)
 	c.log.Info("publisher admitted", "encrypted", c.req.IsEncrypted())
-	err = c.read(ctx, sink)
+	err = c.read(ctx, sink, room)
 	after := time.Since(started).Round(time.Millisecond)
 	var refusal *rooms.Error
 	switch {
@@ -132,18 +134,20 @@ func (c *conn) decrypt(who rooms.Publisher) (srt.RejectionReason, error) {
 }
 
 // read passes media on until the connection ends or is ended.
-func (c *conn) read(ctx context.Context, sink ingest.Sink) error {
+func (c *conn) read(ctx context.Context, sink ingest.Sink, room string) error {
 	c.alive.Store(time.Now().UnixNano())
+	d := mpegts.NewDemuxer(sink)
 	watched := make(chan struct{})
+	losses := &losses{warnings: c.server.o.Warnings, room: room, count: d.Lost}
 	go func() {
 		defer close(watched)
-		c.watch(ctx)
+		defer losses.end()
+		c.watch(ctx, losses.look)
 	}()
 	defer func() {
 		c.end(nil)
 		<-watched
 	}()
-	d := mpegts.NewDemuxer(sink)
 	buf := make([]byte, srt.MAX_MSS_SIZE)
 	for {
 		n, err := c.srt.Read(buf)
@@ -163,8 +167,40 @@ func (c *conn) read(ctx context.Context, sink ingest.Sink) error {
 	}
 }
 
-// watch ends the connection when no media comes, or too much waits in the library.
-func (c *conn) watch(ctx context.Context) {
+// losses warns of what the network lost and SRT did not get again in time.
+type losses struct {
+	warnings Warnings
+	room     string
+	count    func() int64
+	before   int64
+	last     time.Time // zero: not warned
+}
+
+const warnLoss = "packet_loss"
+
+func (l *losses) look(now time.Time) {
+	switch n := l.count(); {
+	case l.warnings == nil:
+	case n > l.before:
+		l.before, l.last = n, now
+		l.warnings.SetWarning(l.room, warnLoss,
+			"The network loses packets that SRT does not get again in time, which freezes the picture until the next key frame; raise the latency, or lower the bitrate.")
+	case !l.last.IsZero() && now.Sub(l.last) > lossPeriod:
+		l.end()
+	}
+}
+
+// end takes the warning back.
+func (l *losses) end() {
+	if !l.last.IsZero() {
+		l.last = time.Time{}
+		l.warnings.ClearWarning(l.room, warnLoss)
+	}
+}
+
+// watch ends the connection when no media comes, or too much waits in the
+// library, and lets look look after the rest.
+func (c *conn) watch(ctx context.Context, look func(now time.Time)) {
 	tick := time.NewTicker(min(watchEvery, c.server.o.IdleTimeout/2))
 	defer tick.Stop()
 	var s srt.Statistics
@@ -173,6 +209,7 @@ func (c *conn) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
+			look(now)
 			c.srt.Stats(&s)
 			waits := &s.Instantaneous
 			if waits.ByteRecvBuf+waits.ByteSendBuf > maxBuffered || waits.PktRecvBuf+waits.PktSendBuf > maxPackets {

@@ -46,7 +46,7 @@ func (c *conn) play(ctx context.Context, w wish) {
 	out.to = c.srt
 	c.log.Info("player admitted")
 	ended := make(chan struct{}, 2)
-	for _, f := range []func(){c.drain, func() { c.watch(ctx) }} {
+	for _, f := range []func(){c.drain, func() { c.watch(ctx, func(time.Time) {}) }} {
 		go func() {
 			f()
 			ended <- struct{}{}

@@ -19,6 +19,12 @@ import (
 	"roomcast/rooms"
 )
 
+// Warnings shows what is wrong with a room's broadcast; live.Hub is the one.
+type Warnings interface {
+	SetWarning(roomID, code, detail string)
+	ClearWarning(roomID, code string)
+}
+
 // Options are what a Server needs, and its bounds; a zero bound takes the default.
 type Options struct {
 	// Address to listen on (UDP), such as ":8890".
@@ -26,7 +32,9 @@ type Options struct {
 	Gate    *ingest.Gate
 	// Theatre is asked by those who want to watch; nil refuses them.
 	Theatre ingest.Theatre
-	Log     *slog.Logger
+	// Warnings is told of losses; nil: nobody is.
+	Warnings Warnings
+	Log      *slog.Logger
 
 	// MaxConnections and MaxPerAddress bound open connections, in all [1000] and
 	// per client address (IPv6: /64) [50].

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +49,28 @@ type house struct {
 	format     *media.Format
 	spectators []ingest.Spectator
 	released   int
+	warnings   map[string]string
+}
+
+func (h *house) SetWarning(_, code, detail string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.warnings == nil {
+		h.warnings = map[string]string{}
+	}
+	h.warnings[code] = detail
+}
+
+func (h *house) ClearWarning(_, code string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.warnings, code)
+}
+
+func (h *house) warned(code string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.warnings[code] != ""
 }
 
 func (h *house) Write(p []byte) (int, error) {
@@ -121,7 +145,7 @@ func serve(t *testing.T, h *house, o Options) string {
 	t.Helper()
 	o.Address, o.Log = "127.0.0.1:0", slog.New(slog.NewTextHandler(h, nil))
 	o.Gate = ingest.NewGate(ingest.GateOptions{Door: h, Hub: h, Log: o.Log})
-	o.Theatre = h
+	o.Theatre, o.Warnings = h, h
 	s := NewServer(o)
 	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
@@ -315,6 +339,54 @@ func TestSilentPublishersAreDropped(t *testing.T) {
 			_ = c.Close()
 			<-talking
 		})
+	}
+}
+
+func TestLossesAreWarnedOf(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "film.ts")
+	ingesttest.MakeFile(t, file, time.Second, media.H264, media.AAC)
+	film, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{}
+	c, err := dial(t, serve(t, h, Options{}), "publish:"+key, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at+1316 <= len(film); at += 1316 {
+		if at/1316 == 20 {
+			continue
+		}
+		if _, err := c.Write(film[at : at+1316]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "it is warned of", func() bool { return h.warned("packet_loss") })
+	_ = c.Close()
+	eventually(t, "the warning goes with the publisher", func() bool { return !h.warned("packet_loss") && h.sink(0).Closed() })
+}
+
+func TestWarningsOfLossEnd(t *testing.T) {
+	h := &house{}
+	n := int64(0)
+	l := &losses{warnings: h, room: "room", count: func() int64 { return n }}
+	now := time.Now()
+	for _, step := range []struct {
+		after time.Duration
+		lost  int64
+		want  bool
+	}{{0, 0, false}, {time.Second, 1, true}, {9 * time.Second, 1, true}, {2 * time.Second, 1, false}, {time.Second, 2, true}} {
+		now, n = now.Add(step.after), step.lost
+		l.look(now)
+		if h.warned("packet_loss") != step.want {
+			t.Errorf("%d losses, %v later: warned %v", n, step.after, !step.want)
+		}
+	}
+	l.end()
+	if h.warned("packet_loss") {
+		t.Error("it stays")
 	}
 }
 
