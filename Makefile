@@ -75,7 +75,7 @@ test-app: $(APP)/node_modules/.installed
 	@cd $(APP) && $(NPM) test
 
 .PHONY: e2e
-e2e: build need-chromium need-ffmpeg $(E2E)/node_modules/.installed ## the browser tests alone
+e2e: build need-chromium need-firefox need-ffmpeg $(E2E)/node_modules/.installed ## the browser tests alone
 	@cd $(E2E) && $(NPM) test
 
 .PHONY: check
@@ -83,7 +83,7 @@ check: lint test-app ## the quick loop: lint and unit tests
 	@CGO_ENABLED=0 go test -short $$(go list ./... | grep -v '^roomcast/test')
 
 .PHONY: test-long
-test-long: build need-gcc need-ffmpeg need-gstreamer need-chromium $(E2E)/node_modules/.installed ## the checks that take longer, and each fuzz test for a while
+test-long: build need-gcc need-ffmpeg need-gstreamer need-chromium need-firefox $(E2E)/node_modules/.installed ## the checks that take longer, and each fuzz test for a while
 	@$(GO_TEST) -tags long -timeout 80m ./...
 	@cd $(E2E) && $(NPM) run --silent long
 	@CGO_ENABLED=0 go test -tags long -timeout 20m ./test/scale/...
@@ -129,6 +129,6 @@ clean: ## remove what was built; data, npm packages and tools stay
 
 # --- what the machine needs --------------------------------------------------
 
-.PHONY: need-node need-ffmpeg need-chromium need-gcc need-gstreamer need-obs
-need-node need-ffmpeg need-chromium need-gcc need-gstreamer need-obs: need-%:
+.PHONY: need-node need-ffmpeg need-chromium need-firefox need-gcc need-gstreamer need-obs
+need-node need-ffmpeg need-chromium need-firefox need-gcc need-gstreamer need-obs: need-%:
 	@scripts/need.sh $*

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes sure that the tools named as arguments are here: node ffmpeg chromium gcc
+# Makes sure that the tools named as arguments are here: node ffmpeg chromium firefox gcc
 # gstreamer obs.
 # What is missing is installed with apt-get, as root or through sudo, saying what
 # and why. A Node that is too old for the front end's tools is left alone: a newer
@@ -64,6 +64,8 @@ need_node() {
 need_ffmpeg() { command -v ffmpeg >/dev/null || apt "it makes the picture shown while a broadcast is interrupted, and transcodes" ffmpeg; }
 
 need_chromium() { [ -x /usr/bin/chromium ] || apt "the browser tests drive it" chromium; }
+
+need_firefox() { command -v firefox-esr >/dev/null || command -v firefox >/dev/null || apt "one browser test drives it" firefox-esr; }
 
 need_gcc() { command -v gcc >/dev/null || apt "Go's race detector, used by the tests only, is built with it" gcc libc6-dev; }
 

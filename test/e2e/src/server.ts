@@ -23,15 +23,15 @@ export class Server {
     this.api = new Api(url, adminKey);
   }
 
-  /** Starts a server on free loopback ports and waits until it is ready. */
-  static async start(): Promise<Server> {
+  /** Starts a server on free loopback ports and waits until it is ready; `everywhere` opens the WebRTC port on all of the machine's addresses. */
+  static async start({ everywhere = false } = {}): Promise<Server> {
     const dir = await mkdtemp(join(tmpdir(), "roomcast-e2e-"));
     const [http, rtmp, webrtc] = [await freePort(), await freePort(), await freePort()];
     const adminKey = "e2e-admin-key-0123456789abcdef";
     const server = new Server(`http://127.0.0.1:${http}`, adminKey, dir, {
       ROOMCAST_HTTP_ADDRESS: `127.0.0.1:${http}`,
       ROOMCAST_RTMP_ADDRESS: `127.0.0.1:${rtmp}`,
-      ROOMCAST_WEBRTC_ADDRESS: `127.0.0.1:${webrtc}`,
+      ROOMCAST_WEBRTC_ADDRESS: `${everywhere ? "" : "127.0.0.1"}:${webrtc}`,
       ROOMCAST_RTMPS_ADDRESS: "off",
       ROOMCAST_RTSP_ADDRESS: "off",
       ROOMCAST_SRT_ADDRESS: "off",

@@ -1,5 +1,8 @@
 type Source = "microphone" | "screen";
 
+/** How long the browser's sound may take to begin. */
+const patienceMs = 1_000;
+
 /**
  * Mixes what is heard into one track that never ends: microphone and screen come and go in it, and between them it is silence. So
  * the broadcast's sound is one from beginning to end, and a still screen without any other sound is no broken connection.
@@ -9,18 +12,28 @@ export class Sound {
   #out: MediaStreamAudioDestinationNode | null = null;
   readonly #inputs = new Map<Source, MediaStreamAudioSourceNode>();
 
-  /** The mixed track. To be called from a click: browsers let sound begin only then. */
-  open(): MediaStreamTrack | null {
-    if (!this.#context) {
-      try {
-        this.#context = new AudioContext({ sampleRate: 48_000, latencyHint: "interactive" });
-      } catch {
-        return null;
-      }
-      this.#out = this.#context.createMediaStreamDestination();
+  /**
+   * The mixed track; null where the browser's sound does not run, as on a machine without any sound card. To be called from a click:
+   * browsers let sound begin only then.
+   */
+  async open(): Promise<MediaStreamTrack | null> {
+    try {
+      this.#context ??= new AudioContext({ latencyHint: "interactive" });
+      await Promise.race([this.#context.resume(), new Promise((late) => setTimeout(late, patienceMs))]);
+    } catch {
+      // As if it did not run.
     }
-    void this.#context.resume().catch(() => undefined);
-    return this.#out?.stream.getAudioTracks()[0] ?? null;
+    if (this.#context?.state !== "running") {
+      this.close();
+      return null;
+    }
+    this.#out ??= this.#context.createMediaStreamDestination();
+    return this.#out.stream.getAudioTracks()[0] ?? null;
+  }
+
+  /** Whether what is put in is heard. */
+  get runs(): boolean {
+    return this.#out !== null;
   }
 
   /** Lets a source be heard, or no longer with null. */

@@ -38,6 +38,8 @@ export class Studio {
   screen = $state.raw<MediaStream | null>(null);
   screenProblem = $state<DeviceProblem | null>(null);
   state = $state<WhipState>("idle");
+  /** Going live was asked for, and the server has not been yet. */
+  starting = $state(false);
   problem = $state.raw<Problem | null>(null);
   health = $state.raw<Health | null>(null);
   /** The camera shows nothing. */
@@ -55,7 +57,7 @@ export class Studio {
   constructor(options: StudioOptions) {
     this.devices = new Devices(shapeOf(this.quality));
     this.devices.ontrack = (kind, track) => {
-      if (kind === "microphone") this.#sound.put("microphone", track);
+      if (kind === "microphone") this.#hear("microphone", track);
       if (kind === "camera" && track) track.enabled = !this.dark;
       if (kind === "camera" && this.source === "camera") void this.#client.replace("video", track);
     };
@@ -96,18 +98,22 @@ export class Studio {
   }
 
   async goLive(): Promise<void> {
-    const video = this.picture;
-    if (!video) return;
+    if (!this.picture || this.starting) return;
+    this.starting = true;
     this.problem = null;
-    const audio = this.#sound.open();
+    const screenSound = this.screen?.getAudioTracks()[0] ?? null;
+    const audio = (await this.#sound.open()) ?? this.devices.microphone ?? screenSound;
     this.#sound.put("microphone", this.devices.microphone);
-    this.#sound.put("screen", this.screen?.getAudioTracks()[0] ?? null);
-    const shape = qualities[this.quality];
+    this.#sound.put("screen", screenSound);
+    const [video, shape] = [this.picture, qualities[this.quality]];
     try {
-      await this.#client.start({ video, audio, maxVideoBps: shape.videoBps, maxAudioBps: audioBps, maxFramesPerSecond: shape.framesPerSecond });
+      // The camera may have gone meanwhile.
+      if (video) await this.#client.start({ video, audio, maxVideoBps: shape.videoBps, maxAudioBps: audioBps, maxFramesPerSecond: shape.framesPerSecond });
       this.#timer ??= setInterval(() => void this.#read(), readEveryMs);
     } catch (cause) {
       this.problem = cause as Problem;
+    } finally {
+      this.starting = false;
     }
   }
 
@@ -153,8 +159,14 @@ export class Studio {
     video.contentHint = "detail";
     video.onended = () => void this.#screenEnded(stream);
     this.screen = stream;
-    this.#sound.put("screen", stream.getAudioTracks()[0] ?? null);
+    this.#hear("screen", stream.getAudioTracks()[0] ?? null);
     return true;
+  }
+
+  /** Mixes a sound in; where nothing can be mixed, the microphone is sent alone. */
+  #hear(source: "microphone" | "screen", track: MediaStreamTrack | null): void {
+    if (this.#sound.runs) this.#sound.put(source, track);
+    else if (source === "microphone") void this.#client.replace("audio", track);
   }
 
   /** The browser's own button: the camera takes over, so that the broadcast does not end by it. */
@@ -163,7 +175,7 @@ export class Studio {
   }
 
   #closeScreen(): void {
-    this.#sound.put("screen", null);
+    this.#hear("screen", null);
     for (const track of this.screen?.getTracks() ?? []) {
       track.onended = null;
       track.stop();

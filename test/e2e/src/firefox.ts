@@ -1,0 +1,27 @@
+import { existsSync } from "node:fs";
+import puppeteer, { type Browser, type Page } from "puppeteer-core";
+
+const candidates = [process.env.ROOMCAST_TEST_FIREFOX, "/usr/bin/firefox-esr", "/usr/bin/firefox"];
+
+/** Starts the distribution's Firefox, which Playwright cannot drive: with made-up devices, and nobody to ask for leave to use them. */
+export async function firefox(): Promise<Browser> {
+  const executablePath = candidates.find((path) => path !== undefined && existsSync(path));
+  if (executablePath === undefined) throw new Error("there is no Firefox here: make e2e installs it");
+  return puppeteer.launch({
+    browser: "firefox",
+    executablePath,
+    headless: true,
+    extraPrefsFirefox: {
+      "media.navigator.streams.fake": true,
+      "media.navigator.permission.disabled": true,
+      "media.peerconnection.ice.loopback": true,
+      "media.peerconnection.ice.obfuscate_host_addresses": false,
+    },
+  });
+}
+
+/** Presses the button with a name once it can be pressed, wherever on the page it is. */
+export async function press(page: Page, name: string): Promise<void> {
+  const button = await page.locator(`::-p-aria([name="${name}"][role="button"])`).filter((one) => !(one as HTMLButtonElement).disabled).waitHandle();
+  await button.evaluate((one) => (one as HTMLButtonElement).click());
+}
