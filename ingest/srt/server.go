@@ -75,6 +75,9 @@ func NewServer(o Options) *Server {
 	return &Server{o: o.withDefaults(), handshakes: &handshakes{}, per: make(map[netip.Prefix]int)}
 }
 
+// reopenAfter is how long a socket that failed is left alone.
+const reopenAfter = 500 * time.Millisecond
+
 // receiveBuffer is asked of the kernel for all connections together, in bytes.
 const receiveBuffer = 4 << 20
 
@@ -145,21 +148,40 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer s.group.Wait()
-	defer s.listener.Close()
 	defer cancel()
-	stop := context.AfterFunc(ctx, s.listener.Close)
+	for {
+		err := s.serve(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		// An error of the socket ends the library's listener with all its connections.
+		s.o.Log.Error("srt socket failed: opening it again", "error", err)
+		for pause(ctx, reopenAfter) == nil {
+			if err := s.Listen(ctx); err == nil {
+				break
+			}
+		}
+	}
+}
+
+// serve accepts connections until the listener or ctx ends.
+func (s *Server) serve(ctx context.Context) error {
+	s.mu.Lock()
+	l := s.listener
+	s.mu.Unlock()
+	defer l.Close()
+	stop := context.AfterFunc(ctx, l.Close)
 	defer stop()
 	for {
-		req, err := s.next()
+		req, err := s.next(l)
 		switch {
-		case ctx.Err() != nil:
-			if req != nil {
-				req.Reject(srt.REJX_DOWN)
-			}
-			return nil
 		case err != nil:
-			return fmt.Errorf("accept srt connection: %w", err)
-		case req != nil:
+			return err
+		case req == nil:
+		case ctx.Err() != nil:
+			req.Reject(srt.REJX_DOWN)
+			return nil
+		default:
 			s.accept(ctx, req, s.handshakes.last)
 		}
 	}
@@ -167,13 +189,13 @@ func (s *Server) Run(ctx context.Context) error {
 
 // next waits for a request; it is nil for a handshake that made the library's
 // parser panic.
-func (s *Server) next() (req srt.ConnRequest, err error) {
+func (s *Server) next(l srt.Listener) (req srt.ConnRequest, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.logMalformed(p)
 		}
 	}()
-	return s.listener.Accept2()
+	return l.Accept2()
 }
 
 // logMalformed tells of handshakes that nothing sane sends, but not of each:

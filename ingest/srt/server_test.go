@@ -143,6 +143,11 @@ func (h *house) sink(n int) *ingesttest.Recorder {
 
 func serve(t *testing.T, h *house, o Options) string {
 	t.Helper()
+	return start(t, h, o).Addr().String()
+}
+
+func start(t *testing.T, h *house, o Options) *Server {
+	t.Helper()
 	o.Address, o.Log = "127.0.0.1:0", slog.New(slog.NewTextHandler(h, nil))
 	o.Gate = ingest.NewGate(ingest.GateOptions{Door: h, Hub: h, Log: o.Log})
 	o.Theatre, o.Warnings = h, h
@@ -165,7 +170,7 @@ func serve(t *testing.T, h *house, o Options) string {
 			t.Errorf("a secret is in the log: %s", h.log())
 		}
 	})
-	return s.Addr().String()
+	return s
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -430,6 +435,23 @@ func TestATakenAddressIsTold(t *testing.T) {
 	address := serve(t, &house{}, Options{})
 	if err := NewServer(Options{Address: address}).Listen(t.Context()); err == nil || !strings.Contains(err.Error(), "listen for srt") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestASocketThatFailsIsOpenedAgain(t *testing.T) {
+	h := &house{}
+	s := start(t, h, Options{})
+	s.o.Address = s.Addr().String()
+	if _, err := dial(t, s.o.Address, "publish:"+key, ""); err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	s.listener.Close()
+	s.mu.Unlock()
+	eventually(t, "the publisher is gone", func() bool { return h.sink(0).Closed() })
+	eventually(t, "another is let in", func() bool { _, err := dial(t, s.o.Address, "publish:"+key, ""); return err == nil })
+	if !strings.Contains(h.log(), "opening it again") {
+		t.Errorf("log %s", h.log())
 	}
 }
 
