@@ -28,12 +28,14 @@ type ladderTimes struct {
 	firstRetry, lastRetry time.Duration
 	// handover bounds the wait for what an ffmpeg has still to give out.
 	handover time.Duration
+	// sparse is how far apart key frames may be: the longest segment.
+	sparse time.Duration
 }
 
 var usualLadder = ladderTimes{
 	behind: 1500 * time.Millisecond, patience: 3 * time.Second, look: 250 * time.Millisecond,
 	firstReturn: 30 * time.Second, lastReturn: 10 * time.Minute, stands: 5 * time.Minute,
-	firstRetry: 250 * time.Millisecond, lastRetry: 10 * time.Second, handover: 2 * time.Second,
+	firstRetry: 250 * time.Millisecond, lastRetry: 10 * time.Second, handover: 2 * time.Second, sparse: 10 * time.Second,
 }
 
 const (
@@ -67,6 +69,8 @@ type ladder struct {
 	plan    []transcode.Rung // the largest first
 	feeder  *feeder
 	started int // how many
+	lastKey time.Duration
+	sparse  bool // key frames are too far apart for renditions to be cut in step
 
 	mu       sync.Mutex
 	shed     int       // how many of plan are left out, the largest first
@@ -108,7 +112,7 @@ func (l *ladder) climb(ctx context.Context) {
 	}
 	watching.Wait()
 	l.group.Wait()
-	for _, code := range []string{"rung_shed", "transcode_failed"} {
+	for _, code := range []string{"rung_shed", "transcode_failed", "no_ladder"} {
 		l.hub.ClearWarning(l.show.RoomID, code)
 	}
 }
@@ -138,16 +142,22 @@ func (l *ladder) episode(ctx context.Context) error {
 
 // take feeds one picture; at key frames the ladder may change.
 func (l *ladder) take(ctx context.Context, u *media.Unit) error {
-	switch {
-	case u.Format != l.format && !u.Key:
+	if u.Format != l.format && !u.Key {
 		return nil
+	}
+	l.judge(u)
+	switch {
 	case u.Format != l.format:
-		if l.prepare(u) {
+		if l.prepare(u) && !l.sparse {
 			break // the same ffmpeg goes on
+		}
+		if l.sparse {
+			break
 		}
 		if err := l.change(ctx, u); err != nil {
 			return err
 		}
+	case l.sparse:
 	case u.Key && l.feeder == nil && len(l.plan) > l.shed, u.Key && l.wantsBack():
 		if err := l.change(ctx, u); err != nil {
 			return err
@@ -157,6 +167,44 @@ func (l *ladder) take(ctx context.Context, u *media.Unit) error {
 		return nil
 	}
 	return l.feeder.process.Write(u)
+}
+
+// judge looks at how far apart key frames are. Renditions can be changed between
+// only where all begin a segment with one: a source that has too few gets no
+// lower ones.
+func (l *ladder) judge(u *media.Unit) {
+	sparse := l.sparse
+	switch {
+	case u.Format != l.format:
+		promised := 0.0 // seconds
+		if rate := u.Track.FrameRate; rate > 0 {
+			promised = float64(media.KeyInterval(u.Payload)) / rate
+		}
+		l.lastKey, sparse = u.PTS, promised > l.times.sparse.Seconds()
+	case u.Key:
+		sparse = sparse && u.PTS-l.lastKey > l.times.sparse
+		l.lastKey = u.PTS
+	default:
+		sparse = sparse || u.PTS-l.lastKey > l.times.sparse
+	}
+	switch {
+	case sparse == l.sparse:
+		return
+	case sparse:
+		l.setWatched(nil)
+		if l.feeder != nil {
+			_ = l.feeder.drop() // not its fault
+			l.feeder = nil
+		}
+		for name := range l.rungs {
+			l.remove(name)
+		}
+		l.hub.SetWarning(l.show.RoomID, "no_ladder", fmt.Sprintf(
+			"Key frames are more than %.0f s apart: no lower qualities can be offered. Set the encoder's key frame interval to 2 s.", l.times.sparse.Seconds()))
+	default:
+		l.hub.ClearWarning(l.show.RoomID, "no_ladder")
+	}
+	l.sparse = sparse
 }
 
 // prepare plans the rungs of a new source. same says that they are those that are

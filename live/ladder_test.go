@@ -86,6 +86,7 @@ type scaffold struct {
 	ladder *ladder
 
 	mu    sync.Mutex
+	every int // pictures from one key frame to the next
 	edge  time.Duration
 	rungs map[string][]*fakeRung
 }
@@ -97,7 +98,7 @@ func newScaffold(t *testing.T, heights []int, change func(*ladderTimes)) *scaffo
 		t.Fatal("ffmpeg is needed: apt-get install ffmpeg: ", err)
 	}
 	track, pictures := film(t, "10")
-	s := &scaffold{t: t, rungs: make(map[string][]*fakeRung)}
+	s := &scaffold{t: t, every: 30, rungs: make(map[string][]*fakeRung)}
 	s.hub = NewHub(Options{Log: slog.New(slog.DiscardHandler), FFmpeg: tool})
 	show := Show{RoomID: "room", Stream: media.NewStream(media.Limits{})}
 	show.Settings.Features.Transcode = rooms.Transcode{Heights: heights}
@@ -130,7 +131,7 @@ func newScaffold(t *testing.T, heights []int, change func(*ladderTimes)) *scaffo
 			at := time.Second + time.Duration(n)*time.Second/30
 			show.Stream.Write(&media.Unit{
 				Format: f, Track: track, NTP: time.Now(), DTS: at, PTS: at,
-				Key: n%30 == 0, Payload: pictures[n%len(pictures)],
+				Key: n%s.keyEvery() == 0, Payload: pictures[n%len(pictures)],
 			})
 			s.mu.Lock()
 			s.edge = at
@@ -145,6 +146,19 @@ func newScaffold(t *testing.T, heights []int, change func(*ladderTimes)) *scaffo
 		s.check()
 	})
 	return s
+}
+
+func (s *scaffold) keyEvery() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.every
+}
+
+// setKeyEvery changes how far apart key frames are, in whole seconds of pictures.
+func (s *scaffold) setKeyEvery(pictures int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.every = pictures
 }
 
 // rung is the last one of a name, or nil.
@@ -193,7 +207,7 @@ func (s *scaffold) check() {
 				if want := time.Second + n*time.Second/30; u.PTS != want {
 					s.t.Fatalf("%s: a picture at %v, of the source at %v", name, u.PTS, want)
 				}
-				if u.Key != (n%30 == 0) {
+				if u.Key && n%30 != 0 {
 					s.t.Fatalf("%s: picture %d, key %v", name, n, u.Key)
 				}
 				if step := u.PTS - last; step > 34*time.Millisecond && !u.Key || step <= 0 {
@@ -203,6 +217,15 @@ func (s *scaffold) check() {
 			}
 		}
 	}
+}
+
+func TestASourceWithFewKeyFramesGetsNoLadder(t *testing.T) {
+	s := newScaffold(t, []int{144}, func(l *ladderTimes) { l.sparse = 1500 * time.Millisecond })
+	waitFor(t, 10*time.Second, "the rung flows", func() bool { return s.flows("144p") })
+	s.setKeyEvery(90)
+	waitFor(t, 10*time.Second, "it is taken out", func() bool { return s.rung("144p").newest() == -1 && s.warned("no_ladder") })
+	s.setKeyEvery(30)
+	waitFor(t, 10*time.Second, "it flows again", func() bool { return s.flows("144p") && !s.warned("no_ladder") })
 }
 
 func TestRungsComeBackAfterFFmpegWasKilled(t *testing.T) {
