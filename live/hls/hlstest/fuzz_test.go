@@ -45,7 +45,8 @@ func FuzzPlaylists(f *testing.F) {
 
 // FuzzMedia reads any bytes as an initialization segment and a fragment.
 func FuzzMedia(f *testing.F) {
-	f.Add([]byte("\x00\x00\x00\x08moof"))
+	f.Add(initSegment(f))
+	f.Add(mediaSegment(f, 1, 3))
 	f.Add([]byte("\x00\x00\x00\x08ftyp\x00\x00\x00\x08moov"))
 	in := &Init{Tracks: []Track{{ID: 1, TimeScale: 90000, Video: true}}}
 	f.Fuzz(func(t *testing.T, b []byte) {
