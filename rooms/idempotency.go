@@ -180,9 +180,9 @@ func (r *Registry) keepRefusal(ctx context.Context, scope Sum, in *Idempotency, 
 // AssetOnce makes an asset by a function that takes its time, at most once for
 // each Idempotency-Key: who asks the same gets the same answer. It is kept after
 // the asset, not with it, so a crash between the two may make another.
-func (r *Registry) AssetOnce(ctx context.Context, in *Idempotency, make func(context.Context) (Asset, error)) (Asset, *Replay, error) {
+func (r *Registry) AssetOnce(ctx context.Context, in *Idempotency, work func(context.Context) (Asset, error)) (Asset, *Replay, error) {
 	if in == nil {
-		a, err := make(ctx)
+		a, err := work(ctx)
 		return a, nil, err
 	}
 	scope := Sum(sha256.Sum256([]byte(in.Scope)))
@@ -203,7 +203,7 @@ func (r *Registry) AssetOnce(ctx context.Context, in *Idempotency, make func(con
 	case !errors.Is(err, ErrNotStored):
 		return Asset{}, nil, err
 	}
-	a, err := make(ctx)
+	a, err := work(ctx)
 	ctx = context.WithoutCancel(ctx) // what was made is answered, also when the caller has gone
 	var refusal *Error
 	switch {

@@ -74,6 +74,7 @@ type Archive struct {
 	queueMu sync.Mutex
 	queue   []item
 	queued  int // bytes
+	writing bool
 	ended   bool
 	closed  bool
 	wake    chan struct{}
@@ -141,6 +142,17 @@ func (a *Archive) Add(c hls.Completed) {
 	a.poke()
 }
 
+// Waiting is how many segments are not on disk yet.
+func (a *Archive) Waiting() int {
+	a.queueMu.Lock()
+	defer a.queueMu.Unlock()
+	n := len(a.queue)
+	if a.writing {
+		n++
+	}
+	return n
+}
+
 // End completes the playlists: nothing follows what was added so far.
 func (a *Archive) End() {
 	a.queueMu.Lock()
@@ -202,6 +214,7 @@ func (a *Archive) next() (it item, ok, over, closed bool) {
 	if a.closed {
 		return item{}, false, false, true
 	}
+	a.writing = false
 	if len(a.queue) == 0 {
 		a.queue = nil
 		return item{}, false, a.ended, false
@@ -210,6 +223,7 @@ func (a *Archive) next() (it item, ok, over, closed bool) {
 	a.queue[0] = item{}
 	a.queue = a.queue[1:]
 	a.queued -= len(it.c.Body)
+	a.writing = true
 	return it, true, false, false
 }
 

@@ -83,10 +83,7 @@ func open(t testing.TB, change func(*Options)) *Archive {
 func settle(t testing.TB, a *Archive) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		a.queueMu.Lock()
-		empty := a.queue == nil
-		a.queueMu.Unlock()
-		if empty {
+		if a.Waiting() == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -486,4 +483,22 @@ func BenchmarkFullPlaylistWithTwelveHoursOfWindow(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(blob.Body)), "B")
 	b.ReportMetric(float64(len(blob.Gzip)), "B(gzip)")
+}
+
+func TestADeltaUpdateOfTwelveHoursIsSmallAndQuick(t *testing.T) {
+	a, _ := fill(t, twelveHours+10)
+	if n := strings.Count(playlist(t, a, "live", false), "#EXTINF"); n != twelveHours {
+		t.Fatalf("%d segments are listed", n)
+	}
+	const reloads = 1000
+	began := time.Now()
+	for range reloads {
+		b, err := a.Playlist("live", true)
+		if err != nil || len(b.Body) > 4<<10 || b.Gzip == nil {
+			t.Fatalf("%d bytes, %v", len(b.Body), err)
+		}
+	}
+	if each := time.Since(began) / reloads; each > 50*time.Microsecond {
+		t.Errorf("a reload takes %v", each)
+	}
 }

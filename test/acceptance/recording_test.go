@@ -1,6 +1,7 @@
 package acceptance
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -181,7 +182,7 @@ func TestClipsPostersAndRewinding(t *testing.T) {
 		t.Errorf("the clip plays %d pictures in %f s", pictures, seconds)
 	}
 	again := s.API().With("Idempotency-Key", "goal").Want(t, http.MethodPost, clips, harness.Fields{"seconds": 8, "title": "Goal"}, 201, nil)
-	if string(again.Body) != string(answer.Body) || len(recordings(t, s, room.ID)) != 1 {
+	if !bytes.Equal(again.Body, answer.Body) || len(recordings(t, s, room.ID)) != 1 {
 		t.Errorf("the same clip again: %s", again.Body)
 	}
 	s.API().With("Idempotency-Key", "goal").Refused(t, http.MethodPost, clips, harness.Fields{"seconds": 9}, 422, "idempotency_key_reused")
