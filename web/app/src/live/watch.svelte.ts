@@ -1,4 +1,4 @@
-import type { Endpoints, JoinAnswer } from "$lib/api";
+import type { JoinAnswer } from "$lib/api";
 import type { RoomSession } from "$lib/session";
 import { Room } from "../room/room.svelte";
 import { Player } from "./player.svelte";
@@ -67,6 +67,6 @@ export class Watch {
   }
 }
 
-function endpointsOf(session: RoomSession): Partial<Endpoints> {
+function endpointsOf(session: RoomSession): Partial<JoinAnswer["endpoints"]> {
   return session.current?.endpoints ?? {};
 }

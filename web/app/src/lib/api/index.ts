@@ -1,5 +1,5 @@
 export { adminApi, ask, publicApi, sessionApi, type Answer, type Api } from "./client";
 export { fieldError, Problem, problemFrom, problemFromAnswer, problemText, type FieldFault } from "./problem";
 export type { ProblemText } from "./problem-texts";
-export type { DoorAnswer, DoorRef, Endpoints, JoinAnswer, PublicRoom, Role, RoomType } from "./types";
+export type { DoorAnswer, DoorRef, JoinAnswer, PublicRoom, Role, RoomType } from "./types";
 export type { paths, components } from "./schema.gen";

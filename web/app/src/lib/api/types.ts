@@ -14,13 +14,3 @@ export type Role = JoinAnswer["role"];
 
 /** Which room somebody asks to enter, as the page's address names it. */
 export type DoorRef = { token: string } | { room_id: string };
-
-/** Where a room's media and calls are; only what its type and this role have. */
-export type Endpoints = JoinAnswer["endpoints"] & {
-  /** live: the playlist of the past, where one can rewind. */
-  dvr?: string;
-  /** live: a still picture of the broadcast, renewed while it is on. */
-  poster?: string;
-  /** live, simulcast, moderators: where a browser publishes. */
-  whip?: string;
-};

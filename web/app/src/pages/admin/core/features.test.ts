@@ -24,6 +24,12 @@ describe("features in the form", () => {
     expect(featuresPatch("live", { reconnect_window_seconds: 5 }, { reconnect_window_seconds: "" })).toEqual({ reconnect_window_seconds: null });
   });
 
+  it("take a ladder as a word or as heights", () => {
+    expect(featuresPatch("live", {}, { transcode: "Auto" })).toEqual({ transcode: "auto" });
+    expect(featuresPatch("live", {}, { transcode: "720, 480" })).toEqual({ transcode: [720, 480] });
+    expect(featuresPatch("live", { transcode: [720, 480] }, { transcode: "720, 480" })).toEqual({});
+  });
+
   it("know what has not come yet, and believe the server when it has", () => {
     expect(comesLater(find("recording"), {}, { recording: false })).toBe(true);
     expect(comesLater(find("recording"), { recording: true }, { recording: false })).toBe(true);

@@ -1,8 +1,8 @@
 import type { RoomType } from "$lib/api";
 import * as m from "$lib/paraglide/messages";
 
-/** How a feature is set: on or off, a whole number, one of some words, a list of origins, or a text. */
-export type FeatureKind = "flag" | "number" | "choice" | "origins" | "text";
+/** How a feature is set: on or off, a whole number, one of some words, a list of origins, a word or a list of heights, or a text. */
+export type FeatureKind = "flag" | "number" | "choice" | "origins" | "heights" | "text";
 
 /** One feature as the API knows it and as these pages call it. */
 export interface Feature {
@@ -47,11 +47,11 @@ export const features: readonly Feature[] = [
   flag("e2ee", ["meet"], false, m.admin_feature_e2ee, { later: true }),
   { name: "video_codec", types: ["meet"], kind: "choice", standard: "vp8", off: "vp8", later: true, choices: ["vp8", "h264", "vp9", "av1"], label: m.admin_feature_codec },
   flag("webrtc_playback", ["live"], true, m.admin_feature_webrtc, { later: true }),
-  { name: "dvr_window_seconds", types: ["live"], kind: "number", standard: 7200, off: 0, max: 43_200, label: m.admin_feature_dvr },
-  { name: "slow_mode_seconds", types: ["live"], kind: "number", standard: 0, off: 0, max: 3600, label: m.admin_feature_slow_mode },
+  { name: "dvr_window_seconds", types: ["live"], kind: "number", standard: 7200, off: 0, max: 43_200, label: m.admin_feature_dvr, hint: m.admin_feature_dvr_hint },
+  { name: "slow_mode_seconds", types: ["live"], kind: "number", standard: 0, off: 0, max: 3600, label: m.admin_feature_slow_mode, hint: m.admin_feature_slow_mode_hint },
   { name: "offline_image", types: broadcasts, kind: "text", standard: null, off: null, later: true, label: m.admin_feature_offline_image },
   flag("download", ["video"], false, m.admin_feature_download, { later: true }),
-  { name: "transcode", types: ["live"], kind: "text", standard: "off", off: "off", later: true, label: m.admin_feature_transcode },
+  { name: "transcode", types: ["live"], kind: "heights", standard: "off", off: "off", label: m.admin_feature_transcode, hint: m.admin_feature_transcode_hint },
   { name: "transcode", types: ["video"], kind: "text", standard: "auto", off: "off", later: true, label: m.admin_feature_transcode },
 ];
 
@@ -104,6 +104,8 @@ function valueOf(feature: Feature, field: string | boolean): unknown {
       return text === "" ? null : /^\d{1,15}$/.test(text) ? Number(text) : text;
     case "origins":
       return text.split(/[\s,]+/).filter((origin) => origin !== "");
+    case "heights":
+      return text === "" ? null : /^[\d\s,]+$/.test(text) ? text.split(/[\s,]+/).filter((height) => height !== "").map(Number) : text.toLowerCase();
     case "flag":
     case "choice":
     case "text":
