@@ -64,7 +64,7 @@ func TestFFmpegWatches(t *testing.T) {
 		t.Fatalf("streams %+v", streams)
 	}
 	for _, d := range streams {
-		if d.Count() < 45 {
+		if d.Count() < 30 {
 			t.Errorf("%s: %d frames were decoded", d.Codec, d.Count())
 		}
 	}

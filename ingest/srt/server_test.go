@@ -219,7 +219,7 @@ func TestFFmpegPublishes(t *testing.T) {
 				h.passphrase = &p
 			}
 			address := serve(t, h, Options{})
-			if out, err := publish(t, address, tt.query, "2", tt.codecs...); err != nil {
+			if out, err := publish(t, address, tt.query, "3", tt.codecs...); err != nil {
 				t.Fatalf("%v: %s\n%s", err, out, h.log())
 			}
 			eventually(t, "the publisher has left", func() bool { s := h.sink(0); return s != nil && s.Closed() })
@@ -228,7 +228,7 @@ func TestFFmpegPublishes(t *testing.T) {
 			}
 			tracks := h.sink(0).Tracks()[0]
 			for i, d := range ingesttest.Decode(t, tracks, h.sink(0).Samples(nil)) {
-				if n := len(h.sink(0).Samples(tracks[i])); n < 45 || d.Count() < n-1 {
+				if n := len(h.sink(0).Samples(tracks[i])); n < 30 || d.Count() < n-1 {
 					t.Errorf("%s: %d samples, %d decoded", d.Codec, n, d.Count())
 				}
 			}
