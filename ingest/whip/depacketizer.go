@@ -3,6 +3,7 @@ package whip
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bluenviron/gortsplib/v5/pkg/format/rtpav1"
@@ -84,6 +85,9 @@ func (d *h264Depacketizer) push(p *rtp.Packet) (f frame, ok bool, err error) {
 	}
 	if timestamp == p.Timestamp {
 		d.begun = false
+	}
+	if slices.ContainsFunc(nals, func(nal []byte) bool { return len(nal) == 0 }) {
+		return frame{}, false, errors.New("read H.264 packet: an empty NAL unit")
 	}
 	payload, key, err := d.pictures.Units(nals)
 	if err != nil || payload == nil {

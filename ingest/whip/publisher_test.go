@@ -28,12 +28,16 @@ type encoded struct {
 	mime  string
 	units [][]byte
 	lasts time.Duration // each
+	shown []int         // in which order, where that is another one
 }
+
+// reordered is H.264 with B-frames.
+const reordered media.Codec = "h264-reordered"
 
 var encodings sync.Map
 
 // encode has ffmpeg make some seconds of a codec, once for all tests.
-func encode(t *testing.T, codec media.Codec, size string) encoded {
+func encode(t testing.TB, codec media.Codec, size string) encoded {
 	t.Helper()
 	name := string(codec) + size
 	once, _ := encodings.LoadOrStore(name, sync.OnceValues(func() (encoded, error) { return encodeOnce(codec, size) }))
@@ -50,6 +54,14 @@ func encodeOnce(codec media.Codec, size string) (encoded, error) {
 	case media.H264:
 		e.mime = webrtc.MimeTypeH264
 		args = slices.Concat(picture, []string{"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "90", "-x264-params", "aud=1", "-f", "h264"})
+	case reordered:
+		// Every key frame is followed by groups of one picture and two that are shown before it.
+		e.mime = webrtc.MimeTypeH264
+		args = slices.Concat(picture, []string{"-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "90", "-sc_threshold", "0", "-x264-params", "aud=1:b-adapt=0:b-pyramid=0", "-f", "h264"})
+		e.shown = []int{0}
+		for n := 1; n < 90; n += 3 {
+			e.shown = append(e.shown, n+2, n, n+1)
+		}
 	case media.VP9:
 		e.mime = webrtc.MimeTypeVP9
 		args = slices.Concat(picture, []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-lag-in-frames", "0", "-g", "90", "-f", "ivf"})
@@ -68,7 +80,7 @@ func encodeOnce(codec media.Codec, size string) (encoded, error) {
 	}
 	var err error
 	switch codec {
-	case media.H264:
+	case media.H264, reordered:
 		for _, unit := range bytes.Split(out.Bytes(), []byte{0, 0, 0, 1, 9})[1:] {
 			e.units = append(e.units, unit[1:])
 		}
