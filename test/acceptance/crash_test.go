@@ -107,7 +107,7 @@ func TestARestartEndsNoRunAndNoSession(t *testing.T) {
 	viewer := s.Enter(t, live.ParticipantToken, "Vi")
 	s.API().Want(t, http.MethodPost, "/api/v1/rooms/"+meet.ID+"/lock", nil, 200, nil)
 	publisher := s.Publish(t, live, harness.Picture{Size: "320x180"})
-	awaitState(t, s, live.ID, "live", 15*time.Second)
+	began := awaitState(t, s, live.ID, "live", 15*time.Second).StartedAt
 	for _, how := range []string{"stop", "kill"} {
 		t.Run(how, func(t *testing.T) {
 			if how == "stop" {
@@ -128,8 +128,8 @@ func TestARestartEndsNoRunAndNoSession(t *testing.T) {
 			publisher.Kill()
 			publisher = s.Publish(t, live, harness.Picture{Size: "320x180"})
 			back := awaitState(t, s, live.ID, "live", 15*time.Second)
-			if back.StartedAt == nil {
-				t.Errorf("the broadcast is live and has not begun: %+v", back)
+			if back.StartedAt == nil || !back.StartedAt.Equal(*began) {
+				t.Errorf("the show began at %v, was %v", back.StartedAt, began)
 			}
 			harness.Eventually(t, 15*time.Second, "the old ticket plays", func() bool {
 				return s.Stranger().Do(t, http.MethodGet, viewer.Endpoints["hls"], nil).Status == 200
