@@ -302,6 +302,30 @@ func TestTheSlateBridgesASilentPublisher(t *testing.T) {
 	})
 }
 
+func TestTheSlateGoesOnUntilTheSourcesKeyFrame(t *testing.T) {
+	onSlate(t, func(s *stage) {
+		e := s.publish(nil)
+		e.send(50)
+		r := s.hub.find("room")
+		reader := r.stream.NewReader(s.t.Context(), media.ReaderLimits{})
+		defer reader.Close()
+		r.mu.Lock()
+		format := r.onAir.format
+		r.mu.Unlock()
+		time.Sleep(3 * time.Second)
+		e.n = e.n/10*10 + 1 // nine pictures that nobody can decode
+		e.send(39)
+		var last time.Duration
+		u := reader0(t, reader, &last)
+		for u.Track != e.tracks[0] || u.Format == format {
+			u = reader0(t, reader, &last)
+		}
+		if !u.Key {
+			t.Error("the source goes on where nobody can decode it")
+		}
+	})
+}
+
 func TestTheSlateIsShownUntilTheWindowIsOver(t *testing.T) {
 	onSlate(t, func(s *stage) {
 		e := s.publish(func(p *rooms.Publisher) { p.Settings.Features.ReconnectWindowSeconds = 300 })

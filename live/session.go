@@ -129,6 +129,8 @@ func (s *Session) Write(in ingest.Sample) error {
 	if silent > s.patience() {
 		s.anchored = false
 		s.cache.drop()
+		// Nobody can decode it before its next key frame: the slate goes on until then.
+		s.joining = s.joining || r.onAir == s && r.bridge.on
 	}
 	s.lastMedia = now
 	switch {

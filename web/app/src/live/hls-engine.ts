@@ -123,6 +123,8 @@ export class HlsEngine implements Engine {
     const { ErrorDetails, ErrorTypes } = Hls;
     const status = data.response?.code ?? 0;
     const ofPlaylist = data.details === ErrorDetails.MANIFEST_LOAD_ERROR || data.details === ErrorDetails.LEVEL_LOAD_ERROR;
+    // A quality that the server left out is not found: hls.js goes on with another one, as long as there is one.
+    if (data.details === ErrorDetails.LEVEL_LOAD_ERROR && status === 404 && !data.fatal && this.#hls.levels.length > 1) return;
     if (ofPlaylist && status >= 400 && status < 500) {
       this.#events.onfailed({ kind: "refused", status });
       return;
