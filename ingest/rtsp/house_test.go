@@ -37,6 +37,7 @@ type house struct {
 	format   *media.Format
 	onAir    *sink
 	sinks    []*sink
+	edge     time.Duration // of the stream: the next publisher goes on there
 	seats    int
 	played   int
 	eject    []func(error)
@@ -64,6 +65,7 @@ func (b *safeBuffer) String() string {
 type sink struct {
 	house  *house
 	close  func(error)
+	base   time.Duration
 	tracks [][]*media.Track
 	units  []ingest.Sample
 	closed bool
@@ -132,6 +134,9 @@ func (s *sink) SetTracks(tracks []*media.Track) error {
 	h := s.house
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if s.tracks == nil {
+		s.base = h.edge + time.Second
+	}
 	s.tracks = append(s.tracks, tracks)
 	h.format, h.onAir = &media.Format{Tracks: tracks}, s
 	return nil
@@ -143,9 +148,10 @@ func (s *sink) Write(in ingest.Sample) error {
 	h.mu.Lock()
 	s.units = append(s.units, in)
 	f := h.format
+	h.edge = max(h.edge, s.base+in.DTS)
 	h.mu.Unlock()
 	h.stream.Write(&media.Unit{
-		Format: f, Track: in.Track, DTS: in.DTS + time.Second, PTS: in.PTS + time.Second, NTP: time.Now(), Key: in.Key, Payload: in.Payload,
+		Format: f, Track: in.Track, DTS: s.base + in.DTS, PTS: s.base + in.PTS, NTP: time.Now(), Key: in.Key, Payload: in.Payload,
 	})
 	return nil
 }

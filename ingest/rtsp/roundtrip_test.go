@@ -28,7 +28,7 @@ type packet struct {
 	unit  int // of the film
 }
 
-func newFilm(t *testing.T, video media.Codec, audio ...media.Codec) *film {
+func newFilm(t testing.TB, video media.Codec, audio ...media.Codec) *film {
 	t.Helper()
 	f := &film{Film: ingesttest.Make(t, 2*time.Second, video, audio...), desc: &description.Session{}}
 	for i, tr := range f.Format.Tracks {
@@ -191,5 +191,54 @@ func TestAGapIsFollowedByAKeyFrame(t *testing.T) {
 	}
 	if !samples[lose].Key || samples[lose].DTS <= samples[lose-1].DTS {
 		t.Errorf("after the loss comes %+v", samples[lose])
+	}
+}
+
+// BenchmarkReceive is one picture of H.264 from its packets to the sink. What
+// is allocated is the payload that the sink keeps, and what the library makes
+// of a packet: the lists of NAL units and the joined fragments.
+func BenchmarkReceive(b *testing.B) {
+	f := newFilm(b, media.H264)
+	r, err := rtpin.New(rtpin.Options{Sink: nowhere{}, Description: f.desc})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	packets, units := 0, 0
+	seq := f.packets[0].rtp.SequenceNumber
+	lap := uint32(0)
+	now := time.Now()
+	b.ResetTimer()
+	for units < b.N {
+		for _, p := range f.packets {
+			pkt := *p.rtp
+			pkt.SequenceNumber, pkt.Timestamp = seq, pkt.Timestamp+lap
+			seq++
+			if err := r.Packet(p.media, &pkt, now); err != nil {
+				b.Fatal(err)
+			}
+			packets++
+		}
+		lap += 2 * 90000
+		units += len(f.Units)
+	}
+	b.ReportMetric(float64(packets)/float64(units), "packets/op")
+}
+
+// nowhere is a sink that keeps nothing.
+type nowhere struct{}
+
+func (nowhere) SetTracks([]*media.Track) error { return nil }
+func (nowhere) Write(ingest.Sample) error      { return nil }
+func (nowhere) Close()                         {}
+
+// BenchmarkPack is one picture of H.264 on its way to a tool.
+func BenchmarkPack(b *testing.B) {
+	f := newFilm(b, media.H264)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		if _, err := f.packers[0].pack(f.Units[n%len(f.Units)]); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
