@@ -44,6 +44,7 @@ type source struct {
 	at        time.Duration
 	init      string
 	size      int
+	body      []byte // of every segment, unless nil
 }
 
 func newSource(rendition string) *source {
@@ -55,6 +56,9 @@ func (s *source) next() hls.Completed {
 		Rendition: s.rendition, MSN: s.msn, Name: newName(segmentSuffix), Init: s.init, InitBody: []byte("init " + s.init),
 		Body: bytes.Repeat([]byte{byte(s.msn)}, s.size), Start: s.at, Duration: 2 * time.Second, DateTime: epoch.Add(s.at),
 		Independent: true, Target: 2 * time.Second,
+	}
+	if s.body != nil {
+		c.Body = s.body
 	}
 	s.msn++
 	s.at += c.Duration
@@ -374,7 +378,7 @@ func TestASlowDiskHoldsUpNobody(t *testing.T) {
 	s := newSource("live")
 	a.Add(s.next())
 	<-writing
-	s.size = maxQueuedBytes / 4
+	s.body = make([]byte, maxQueuedBytes/4)
 	for range 50 {
 		a.Add(s.next()) // returns although nothing is written
 	}

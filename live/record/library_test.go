@@ -117,6 +117,15 @@ func (s *studio) begin() {
 	s.t.Cleanup(s.end)
 }
 
+// start begins a show and sends units once all of them will be recorded.
+func (s *studio) start(units []*media.Unit) {
+	s.t.Helper()
+	s.begin()
+	s.send(units[:1]) // whoever comes later begins with it, too
+	s.eventually("it is being recorded", func() bool { l := s.assets(); return len(l) == 1 && l[0].State == rooms.AssetInMaking })
+	s.send(units[1:])
+}
+
 // send writes units into the show, as if they came in now.
 func (s *studio) send(units []*media.Unit) {
 	for _, u := range units {
@@ -170,10 +179,7 @@ func later(units []*media.Unit, by time.Duration, f *media.Format) []*media.Unit
 func TestAShowIsRecordedWithoutItsInterruptions(t *testing.T) {
 	s := newStudio(t, "")
 	c, other := encode(t, "160x90", "4"), encode(t, "320x180", "3")
-	s.begin()
-	s.send(c.units[:1]) // whoever comes later begins with it, too
-	s.eventually("it is being recorded", func() bool { l := s.assets(); return len(l) == 1 && l[0].State == rooms.AssetInMaking })
-	s.send(c.units[1:])
+	s.start(c.units)
 	if _, _, err := s.library.Open(t.Context(), s.room, s.assets()[0].ID); rooms.CodeOf(err) != rooms.CodeNotReady {
 		t.Errorf("opened while it grows: %v", err)
 	}
@@ -229,8 +235,7 @@ func TestARoomWithoutTheFeatureIsNotRecorded(t *testing.T) {
 func TestFullStorageEndsAFileThatPlays(t *testing.T) {
 	s := newStudio(t, `,"limits":{"max_storage_bytes":200000}`)
 	c := encode(t, "320x180", "12")
-	s.begin()
-	s.send(c.units)
+	s.start(c.units)
 	s.eventually("it is told", func() bool { return strings.Contains(s.warning(warnStopped), "storage is full") })
 	s.end()
 	list := s.assets()
