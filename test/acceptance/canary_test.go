@@ -249,11 +249,18 @@ func (s *scene) signaling(meet harness.Room) {
 func (s *scene) broadcast(live harness.Room) {
 	t := s.t
 	s.secrets.add(t, "a mistyped stream key", "canary-mistyped-stream-key-8")
-	wrong := harness.Publish(t, live.IngestURLs["rtmp"].URL, "canary-mistyped-stream-key-8", harness.Picture{Size: "320x180"})
-	select {
-	case <-wrong.Done():
-	case <-time.After(15 * time.Second):
-		t.Fatal("a publisher with a wrong key goes on")
+	s.secrets.add(t, "a mistyped passphrase", "canary-mistyped-passphrase-9")
+	srt := "srt://" + s.SRT + "?streamid=publish:"
+	for _, url := range []string{
+		live.IngestURLs["rtmp"].URL, srt + "canary-mistyped-stream-key-8",
+		srt + *live.StreamKey, srt + *live.StreamKey + "&passphrase=canary-mistyped-passphrase-9",
+	} {
+		wrong := harness.Publish(t, url, "canary-mistyped-stream-key-8", harness.Picture{Size: "320x180"})
+		select {
+		case <-wrong.Done():
+		case <-time.After(15 * time.Second):
+			t.Fatal("a publisher with a wrong key or passphrase goes on")
+		}
 	}
 	publisher := s.Publish(t, live, harness.Picture{Size: "320x180"})
 	awaitState(t, s.Server, live.ID, "live", 15*time.Second)
@@ -261,6 +268,11 @@ func (s *scene) broadcast(live harness.Room) {
 	s.secrets.add(t, "a viewer's session", viewer.Session)
 	ticket := strings.Split(viewer.Endpoints["hls"], "/")[5]
 	s.secrets.add(t, "a ticket", ticket)
+	for _, url := range []string{viewer.Endpoints["rtmp"], viewer.Endpoints["rtsp"], "srt://" + s.SRT + "?streamid=play:" + ticket} {
+		if played := harness.Play(t, url, time.Second); played.Frames == 0 {
+			t.Errorf("nothing to see\n%s", played.Log)
+		}
+	}
 	if pulled := s.Pull(t, viewer, time.Second); pulled.Frames == 0 {
 		t.Errorf("nothing is seen:\n%s", pulled.Log)
 	}
