@@ -49,7 +49,7 @@ export const features: readonly Feature[] = [
   flag("webrtc_playback", ["live"], true, m.admin_feature_webrtc, { later: true }),
   { name: "dvr_window_seconds", types: ["live"], kind: "number", standard: 7200, off: 0, max: 43_200, label: m.admin_feature_dvr, hint: m.admin_feature_dvr_hint },
   { name: "slow_mode_seconds", types: ["live"], kind: "number", standard: 0, off: 0, max: 3600, label: m.admin_feature_slow_mode, hint: m.admin_feature_slow_mode_hint },
-  { name: "offline_image", types: broadcasts, kind: "text", standard: null, off: null, later: true, label: m.admin_feature_offline_image },
+  { name: "offline_image", types: broadcasts, kind: "text", standard: null, off: null, label: m.admin_feature_offline_image, hint: m.admin_feature_offline_image_hint },
   flag("download", ["video"], false, m.admin_feature_download, { later: true }),
   { name: "transcode", types: ["live"], kind: "heights", standard: "off", off: "off", label: m.admin_feature_transcode, hint: m.admin_feature_transcode_hint },
   { name: "transcode", types: ["video"], kind: "text", standard: "auto", off: "off", later: true, label: m.admin_feature_transcode },
