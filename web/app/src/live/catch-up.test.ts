@@ -58,6 +58,7 @@ describe("keeping up with the live edge", () => {
   it("forgives one stall, keeps a greater distance after repeated ones, and comes back when the network holds", () => {
     const control = new CatchUp();
     control.stalled(0);
+    control.stalled(800);
     expect(control.target(look(1))).toBeCloseTo(0.6);
     control.stalled(5_000);
     control.stalled(9_000);

@@ -31,7 +31,9 @@ const jumpEveryMs = 400;
 const stallsToYield = 2;
 const stallMemoryMs = 30_000;
 const mostYields = 6;
-const forgiveAfterMs = 60_000;
+const forgiveAfterMs = 30_000;
+/** What stops again this soon after a stall is still the same one: the network is coming back. */
+const sameStallMs = 3_000;
 
 /**
  * Keeps the picture at its distance from the live edge. hls.js has a controller of its own, but it only acts with more than a second in the
@@ -54,6 +56,7 @@ export class CatchUp {
 
   /** Notes that playing stopped for want of media; `now` in ms. */
   stalled(now: number): void {
+    if (now - (this.#stalls.at(-1) ?? -Infinity) < sameStallMs) return;
     this.#stalls = [...this.#stalls.filter((at) => now - at < stallMemoryMs), now];
     if (this.#stalls.length < stallsToYield) return;
     this.#yields = Math.min(mostYields, this.#yields + 1);
