@@ -188,3 +188,15 @@ func TestIDsSortByTimeAndNeverRepeat(t *testing.T) {
 		last = id
 	}
 }
+
+func FuzzFileTicket(f *testing.F) {
+	holder := packClaims(&claims{Participant: "p", Role: Moderator, JoinedAt: time.Unix(1, 0)})
+	f.Add(append([]byte{fileTicketVersion, 2, 1, 'a'}, holder...))
+	f.Add([]byte{fileTicketVersion, 2, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		expires, asset, holder, err := unpackFileTicket(b)
+		if err != nil && (!expires.IsZero() || asset != "" || holder != nil) {
+			t.Errorf("refused, and yet %v %q %v", expires, asset, holder)
+		}
+	})
+}

@@ -395,7 +395,7 @@ func FuzzFragment(f *testing.F) {
 }
 
 func FuzzScan(f *testing.F) {
-	path, m := record(f, encode(f, "160x90", "2").units)
+	path, m := record(f, encode(f, "64x64", "0.2").units)
 	finish(f, m)
 	b, err := os.ReadFile(path)
 	if err != nil {
