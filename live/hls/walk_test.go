@@ -3,8 +3,6 @@ package hls
 import (
 	"fmt"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,8 +19,7 @@ type walker struct {
 	t     testing.TB
 	p     *Packager
 	seen  map[*rendition]*view
-	known map[string]map[int]*shownSegment // by rendition and number
-	heads map[string]string
+	known map[string]map[int]*hlstest.Segment // by rendition and number
 	// inspectors hold each rendition to the text's rules, its media too.
 	inspectors map[*rendition]*hlstest.Inspector
 	// uneven allows declared part durations that do not add up to the segment: pictures
@@ -30,25 +27,9 @@ type walker struct {
 	uneven bool
 }
 
-// shownSegment is what playlists say of one segment.
-type shownSegment struct {
-	uri, init  string
-	duration   float64
-	at         time.Time
-	breaks     int
-	gap, begun bool
-	parts      []shownPart
-}
-
-type shownPart struct {
-	uri      string
-	duration float64
-	key      bool
-}
-
 func newWalker(t testing.TB, p *Packager) *walker {
 	w := &walker{
-		t: t, p: p, seen: map[*rendition]*view{}, known: map[string]map[int]*shownSegment{}, heads: map[string]string{},
+		t: t, p: p, seen: map[*rendition]*view{}, known: map[string]map[int]*hlstest.Segment{},
 		inspectors: map[*rendition]*hlstest.Inspector{},
 	}
 	t.Cleanup(w.inspectVariants)
@@ -104,7 +85,7 @@ func (w *walker) look() {
 	for _, r := range l.renditions {
 		if v := r.view.Load(); v != w.seen[r] {
 			w.seen[r] = v
-			w.read(r.name, string(v.media.Body))
+			w.read(r.name, v.media.Body)
 			if !w.uneven {
 				w.inspect(r, v.media.Body)
 			}
@@ -112,134 +93,19 @@ func (w *walker) look() {
 	}
 }
 
-func attributes(s string) map[string]string {
-	out := map[string]string{}
-	for s != "" {
-		name, rest, _ := strings.Cut(s, "=")
-		var value string
-		if strings.HasPrefix(rest, `"`) {
-			value, rest, _ = strings.Cut(rest[1:], `"`)
-			rest = strings.TrimPrefix(rest, ",")
-		} else {
-			value, rest, _ = strings.Cut(rest, ",")
-		}
-		out[name], s = value, rest
+// read notes what a playlist says of its segments.
+func (w *walker) read(name string, text []byte) {
+	m, _ := hlstest.ParseMedia(text)
+	known := w.known[name]
+	if known == nil {
+		known = map[int]*hlstest.Segment{}
+		w.known[name] = known
 	}
-	return out
-}
-
-func (w *walker) number(s string) float64 {
-	w.t.Helper()
-	v, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		w.t.Fatalf("%q: %v", s, err)
+	for i := range m.Segments {
+		known[m.Segments[i].Number] = &m.Segments[i]
 	}
-	return v
-}
-
-func (w *walker) read(name, text string) {
-	w.t.Helper()
-	fail := func(format string, a ...any) {
-		w.t.Helper()
-		w.t.Fatalf("%s: %s\n%s", name, fmt.Sprintf(format, a...), text)
-	}
-	head := ""
-	target, partTarget := 0.0, 0.0
-	number, breaks := 0, 0
-	init := ""
-	s := &shownSegment{}
-	var list []*shownSegment
-	var numbers []int
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		tag, value, _ := strings.Cut(line, ":")
-		switch tag {
-		case "#EXTM3U", "#EXT-X-VERSION", "#EXT-X-INDEPENDENT-SEGMENTS", "#EXT-X-SERVER-CONTROL":
-			head += line + "\n"
-		case "#EXT-X-TARGETDURATION":
-			head += line + "\n"
-			target = w.number(value)
-		case "#EXT-X-PART-INF":
-			head += line + "\n"
-			partTarget = w.number(attributes(value)["PART-TARGET"])
-		case "#EXT-X-MEDIA-SEQUENCE":
-			number = int(w.number(value))
-		case "#EXT-X-DISCONTINUITY-SEQUENCE":
-			breaks = int(w.number(value))
-		case "#EXT-X-DISCONTINUITY":
-			breaks++
-		case "#EXT-X-GAP":
-			s.gap = true
-		case "#EXT-X-MAP":
-			init = attributes(value)["URI"]
-		case "#EXT-X-PROGRAM-DATE-TIME":
-			at, err := time.Parse(time.RFC3339Nano, value)
-			if err != nil {
-				fail("%v", err)
-			}
-			s.at = at
-		case "#EXT-X-PART":
-			a := attributes(value)
-			s.parts = append(s.parts, shownPart{a["URI"], w.number(a["DURATION"]), a["INDEPENDENT"] == "YES"})
-		case "#EXTINF":
-			s.duration = w.number(strings.TrimSuffix(value, ","))
-		case "#EXT-X-PRELOAD-HINT", "#EXT-X-ENDLIST", "#EXT-X-RENDITION-REPORT", "# waiting for media":
-		default:
-			if strings.HasPrefix(line, "#") {
-				fail("unknown line %s", line)
-			}
-			s.uri, s.init, s.breaks = line, init, breaks
-			list, numbers = append(list, s), append(numbers, number)
-			number++
-			s = &shownSegment{}
-		}
-	}
-	if len(s.parts) > 0 {
-		s.init, s.breaks, s.begun = init, breaks, true
-		list, numbers = append(list, s), append(numbers, number)
-	}
-	if w.heads[name] == "" {
-		w.heads[name] = head
-		w.known[name] = map[int]*shownSegment{}
-	} else if w.heads[name] != head {
-		fail("the head has changed from\n%s", w.heads[name])
-	}
-	for i, s := range list {
-		if math.Round(s.duration) > target {
-			fail("a segment of %f s", s.duration)
-		}
-		w.checkParts(s, partTarget, fail)
-		old := w.known[name][numbers[i]]
-		w.known[name][numbers[i]] = s
-		if old == nil {
-			continue
-		}
-		if old.breaks != s.breaks || old.init != s.init || !old.at.Equal(s.at) || !old.begun && (old.uri != s.uri || old.duration != s.duration) {
-			fail("segment %d has changed from %+v", numbers[i], old)
-		}
-		for k, p := range old.parts {
-			if k < len(s.parts) && s.parts[k] != p {
-				fail("part %d of segment %d has changed", k, numbers[i])
-			}
-		}
-	}
-}
-
-func (w *walker) checkParts(s *shownSegment, target float64, fail func(string, ...any)) {
-	sum := 0.0
-	for k, p := range s.parts {
-		sum += p.duration
-		last := !s.begun && k == len(s.parts)-1
-		if p.duration > target || p.duration < 0.85*target-1e-9 && !last && (!s.begun || k < len(s.parts)-1) {
-			fail("part %d of %s lasts %f of %f", k, s.uri, p.duration, target)
-		}
-	}
-	if s.begun && len(s.parts) > 0 && s.parts[len(s.parts)-1].duration < 0.85*target-1e-9 {
-		// It must then be the last of its segment: seen when that is complete.
-		return
-	}
-	if !s.begun && len(s.parts) > 0 && !w.uneven && math.Abs(sum-s.duration) > 0.0005 {
-		fail("parts of %f s in a segment of %f", sum, s.duration)
+	if len(m.Making.Parts) > 0 {
+		known[m.Making.Number] = &m.Making
 	}
 }
 
@@ -249,14 +115,14 @@ func (w *walker) samples(name string, track int) map[int][]float64 {
 	w.t.Helper()
 	out := map[int][]float64{}
 	for n, s := range w.known[name] {
-		if s.gap || s.begun {
+		if s.Gap || s.URI == "" {
 			continue
 		}
-		b, err := w.p.Object(strings.TrimPrefix(s.uri, "/hls/r/o/"))
+		b, err := w.p.Object(strings.TrimPrefix(s.URI, "/hls/r/o/"))
 		if err != nil {
 			continue // long gone
 		}
-		i, err := w.p.Object(strings.TrimPrefix(s.init, "/hls/r/o/"))
+		i, err := w.p.Object(strings.TrimPrefix(s.Map, "/hls/r/o/"))
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -297,15 +163,15 @@ func (w *walker) aligned(a, b string, tolerance time.Duration) {
 	common := 0
 	for n, s := range w.known[a] {
 		o := w.known[b][n]
-		if o == nil || s.begun || o.begun {
+		if o == nil || s.URI == "" || o.URI == "" {
 			continue
 		}
 		common++
-		if s.breaks != o.breaks {
-			w.t.Errorf("segment %d: %d discontinuities in %s, %d in %s", n, s.breaks, a, o.breaks, b)
+		if s.Discontinuities != o.Discontinuities {
+			w.t.Errorf("segment %d: %d discontinuities in %s, %d in %s", n, s.Discontinuities, a, o.Discontinuities, b)
 		}
-		if !s.gap && !o.gap && s.at.Sub(o.at).Abs() > tolerance {
-			w.t.Errorf("segment %d begins at %v in %s, at %v in %s", n, s.at, a, o.at, b)
+		if !s.Gap && !o.Gap && s.Date.Sub(o.Date).Abs() > tolerance {
+			w.t.Errorf("segment %d begins at %v in %s, at %v in %s", n, s.Date, a, o.Date, b)
 		}
 	}
 	if common < 3 {
@@ -349,207 +215,5 @@ func TestEveryFrameRateKeepsTheRules(t *testing.T) {
 				t.Error("no parts")
 			}
 		})
-	}
-}
-
-func TestAudioByItselfHasPartsOfNineFrames(t *testing.T) {
-	f := newFeeder(t, Options{LowLatency: true}, picture, sound)
-	w := newWalker(t, f.p)
-	for range 100 {
-		f.run(200 * time.Millisecond)
-		w.look()
-	}
-	for n, s := range w.known[AudioName] {
-		for k, p := range s.parts {
-			if k < len(s.parts)-1 && p.duration != 0.192 {
-				t.Errorf("part %d of segment %d lasts %f", k, n, p.duration)
-			}
-		}
-	}
-	// No frame is lost or doubled at the edges of segments.
-	at := w.samples(AudioName, 1)
-	var numbers []int
-	for n := range at {
-		numbers = append(numbers, n)
-	}
-	slices.Sort(numbers)
-	var all []float64
-	for _, n := range numbers {
-		all = append(all, at[n]...)
-	}
-	for i := 1; i < len(all); i++ {
-		if d := all[i] - all[i-1]; math.Abs(d-1024.0/48000) > 1e-9 {
-			t.Fatalf("frame %d comes %f s after the one before", i, d)
-		}
-	}
-	if len(all) < 300 {
-		t.Errorf("%d frames", len(all))
-	}
-}
-
-// rungFeed feeds a source and, some time behind, a rung.
-type rungFeed struct {
-	*feeder
-	w    *walker
-	rung *Rung
-	tr   *media.Track
-	late []*media.Unit
-	lag  time.Duration
-	mute bool
-}
-
-func newRungFeed(t testing.TB, lag time.Duration) *rungFeed {
-	f := newFeeder(t, Options{LowLatency: true}, picture, sound)
-	rf := &rungFeed{feeder: f, w: newWalker(t, f.p), tr: rungTrack(), lag: lag}
-	rf.rung = f.p.AddRung(RungOptions{Name: "480p", MaxLag: 2 * time.Second})
-	return rf
-}
-
-func (f *rungFeed) go1(pictures int) {
-	f.t.Helper()
-	for range pictures {
-		if !f.mute {
-			f.late = append(f.late, &media.Unit{
-				Format: f.format, Track: f.tr, DTS: f.at, PTS: f.at, NTP: epoch.Add(f.at + f.lag),
-				Key: f.n%f.gop == 0, Payload: make([]byte, 300),
-			})
-		}
-		f.run(40 * time.Millisecond)
-		for len(f.late) > 0 && f.late[0].DTS+f.lag <= f.at {
-			if err := f.rung.Write(f.late[0]); err != nil {
-				f.t.Fatal(err)
-			}
-			f.late = f.late[1:]
-		}
-		f.w.look()
-	}
-}
-
-func TestARungIsCutWhereTheSourceIs(t *testing.T) {
-	f := newRungFeed(t, 1500*time.Millisecond)
-	f.go1(500)
-	f.w.aligned(Name, "480p", 0)
-	f.w.aligned(Name, AudioName, 22*time.Millisecond)
-	source, rung := f.w.samples(Name, 1), f.w.samples("480p", 1)
-	heard := f.w.samples("480p", 2)
-	for n, want := range source {
-		if got, ok := rung[n]; ok && !slices.Equal(got, want) {
-			t.Errorf("segment %d has pictures at %v, the source at %v", n, got, want)
-		}
-		if _, ok := rung[n]; ok && len(heard[n]) < 90 {
-			t.Errorf("segment %d of the rung has %d frames of sound", n, len(heard[n]))
-		}
-	}
-	multi, err := f.p.Multivariant("p")
-	if err != nil || !strings.Contains(string(multi.Body), "RESOLUTION=854x480") || !strings.Contains(string(multi.Body), "\np/480p.m3u8\n") {
-		t.Errorf("%s %v", multi.Body, err)
-	}
-	list, err := f.p.Playlist(t.Context(), "480p", Query{})
-	if err != nil || !strings.Contains(string(list.Body), "PART-HOLD-BACK=2.60000") ||
-		!strings.Contains(string(list.Body), `#EXT-X-RENDITION-REPORT:URI="live.m3u8",LAST-MSN=`) {
-		t.Errorf("%s %v", list.Body, err)
-	}
-}
-
-func TestARungThatStandsStillIsListedAsGapsAndComesBack(t *testing.T) {
-	f := newRungFeed(t, 500*time.Millisecond)
-	f.go1(250)
-	f.mute, f.late = true, nil
-	f.go1(400) // 16 s
-	gaps := 0
-	for _, s := range f.w.known["480p"] {
-		if s.gap {
-			gaps++
-		}
-	}
-	if gaps < 4 {
-		t.Errorf("%d gaps", gaps)
-	}
-	f.mute = false
-	f.go1(300)
-	f.w.aligned(Name, "480p", 0)
-	newest := f.w.seen[f.rung.rendition].last
-	if s := f.w.known["480p"][newest]; s.gap {
-		t.Error("it did not come back")
-	}
-}
-
-func TestARemovedRungIsNotFoundAndNotOffered(t *testing.T) {
-	f := newRungFeed(t, 500*time.Millisecond)
-	f.go1(250)
-	done := make(chan error, 1)
-	v := f.rung.view.Load()
-	go func() {
-		_, err := f.p.Playlist(t.Context(), "480p", Query{MSN: v.last + 1, WholeSegment: true})
-		done <- err
-	}()
-	f.rung.Remove()
-	f.rung.Remove()
-	if err := <-done; err == nil {
-		t.Error("one who waited got an answer")
-	}
-	multi, err := f.p.Multivariant("p")
-	if err != nil || strings.Contains(string(multi.Body), "480p") {
-		t.Errorf("%s %v", multi.Body, err)
-	}
-	f.rung = f.p.AddRung(RungOptions{Name: "480p", MaxLag: 2 * time.Second})
-	delete(f.w.known, "480p")
-	delete(f.w.heads, "480p")
-	f.go1(250)
-	f.w.aligned(Name, "480p", 0)
-	f.p.End()
-	f.w.look()
-	list, err := f.p.Playlist(t.Context(), "480p", Query{})
-	if err != nil || !strings.HasSuffix(string(list.Body), "#EXT-X-ENDLIST\n") {
-		t.Errorf("%s %v", list.Body, err)
-	}
-}
-
-func TestSilenceAndReturnKeepTheRenditionsTogether(t *testing.T) {
-	f := newRungFeed(t, 800*time.Millisecond)
-	f.go1(250)
-	for i := range 20 { // 5 s of silence
-		f.p.Tick(epoch.Add(f.at + time.Duration(i)*250*time.Millisecond))
-		f.w.look()
-	}
-	f.at += 5 * time.Second
-	f.renew(picture, sound)
-	f.go1(300)
-	f.renew(sound) // the picture goes
-	f.mute = true
-	f.go1(200)
-	f.mute = false
-	f.renew(picture, sound)
-	f.go1(300)
-	f.p.End()
-	f.w.look()
-	f.w.aligned(Name, "480p", 0)
-	f.w.aligned(Name, AudioName, 45*time.Millisecond)
-}
-
-func TestFurtherAudioTracksAreAGroup(t *testing.T) {
-	second := *sound
-	second.Language, second.Label = "de", `Deutsch "neu"`
-	f := newFeeder(t, Options{LowLatency: true}, picture, sound, &second)
-	w := newWalker(t, f.p)
-	a := time.Duration(0)
-	for at := time.Duration(0); at < 20*time.Second; at += 200 * time.Millisecond {
-		f.run(200 * time.Millisecond)
-		for ; a < at+200*time.Millisecond; a += 1024 * time.Second / 48000 {
-			f.write(&media.Unit{Track: &second, DTS: a, PTS: a, Key: true, Payload: make([]byte, 80)})
-		}
-		w.look()
-	}
-	w.aligned(Name, "audio-2", 45*time.Millisecond)
-	multi, err := f.p.Multivariant("p")
-	text := string(multi.Body)
-	for _, want := range []string{
-		`#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="sound",NAME="Track 1",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2"` + "\n",
-		`NAME="Deutsch neu",LANGUAGE="de",AUTOSELECT=YES,CHANNELS="2",URI="p/audio-2.m3u8"` + "\n",
-		`AUDIO="sound"`,
-	} {
-		if !strings.Contains(text, want) {
-			t.Errorf("%s is not in %s %v", want, text, err)
-		}
 	}
 }
