@@ -1,10 +1,10 @@
 import type { Page } from "@playwright/test";
 import { enter } from "../src/door.ts";
 import { Guard } from "../src/guard.ts";
+import { Link } from "../src/link.ts";
 import { noteStamps, StampedPublisher, type Shown } from "../src/stamped.ts";
 import { expect, test } from "../src/test.ts";
 import { until } from "../src/until.ts";
-import { Wire } from "../src/wire.ts";
 
 // What a viewer of a low-latency broadcast is promised: the first picture within 2 s of the page's load, and from 5 s
 // later on, as the median of a minute, less than a second from the making of a picture to the screen, without a stall.
@@ -37,15 +37,15 @@ for (const [name, gop] of [
   test(`a viewer is less than a second behind, with ${name} and after the network stood still for 2 s`, async ({ server, browser }) => {
     const room = await server.api.createRoom("live", "Clock");
     const publisher = new StampedPublisher(room, gop);
-    const wire = await Wire.to(server.url);
-    const context = await browser.newContext({ baseURL: wire.url });
+    const link = await Link.open(server.url);
+    const context = await browser.newContext({ baseURL: link.url });
     try {
       await until("the broadcast is live", async () => (await server.api.stream(room.id)).state === "live");
       const page = await context.newPage();
-      const guard = new Guard(wire.url);
+      const guard = new Guard(link.url);
       guard.watch(page);
       await noteStamps(page);
-      await enter(page, room.participant_url.replace(server.url, wire.url), { name: "Vi" });
+      await enter(page, room.participant_url.replace(server.url, link.url), { name: "Vi" });
       await until("pictures are shown", async () => (await shown(page)).length > 0, 30_000);
 
       await page.reload(); // the door is passed: what is measured is the page of somebody who watches
@@ -55,7 +55,7 @@ for (const [name, gop] of [
       const steady = await report(page, settled, settled + minute);
       console.log(`${name}: first picture after ${Math.round(first.at)} ms; then`, steady);
 
-      await wire.stall(2_000);
+      await link.stall(2_000);
       const again = await clock(page);
       await passed(page, again + settled + minute);
       const after = await report(page, again + settled, again + settled + minute);
@@ -70,7 +70,7 @@ for (const [name, gop] of [
       expect(guard.faults).toEqual([]);
     } finally {
       await context.close();
-      wire.close();
+      await link.close();
       await publisher.stop();
     }
   });
