@@ -83,6 +83,9 @@ func (p *Packager) render(r *rendition) {
 	if n == 0 || !p.timing.fixed() || r.partTarget == 0 {
 		return
 	}
+	if v := r.view.Load(); v != nil && v.gone {
+		return
+	}
 	newest := r.segments[n-1]
 	r.text = p.appendMedia(r.text[:0], r)
 	v := &view{

@@ -64,9 +64,9 @@ func (r *Rung) Remove() {
 	}
 	r.removed = true
 	p.rungs = slices.DeleteFunc(p.rungs, func(o *Rung) bool { return o == r })
+	p.withdraw(r.rendition) // who waits is to hear that it is gone, not of its last segment
 	r.finish()
 	for len(r.segments) > 0 {
 		p.drop(r.rendition)
 	}
-	p.withdraw(r.rendition)
 }
