@@ -21,7 +21,8 @@ NPM := npm --no-audit --no-fund --no-update-notifier --loglevel=error
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
-GO_TEST  := CGO_ENABLED=1 go test -race
+# Most of what tests do is wait for media to come in its own time: more of them than cores run at once.
+GO_TEST  := CGO_ENABLED=1 go test -race -parallel 4
 # What git ignores below it is generated, and no source.
 APP_SOURCES := $(shell find $(APP) \( -name node_modules -o -name dist -o -name paraglide -o -name project.inlang \) -prune \
 	-o -type f -not -name schema.gen.ts -print)
