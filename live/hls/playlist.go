@@ -121,33 +121,30 @@ func advanceLimit(part time.Duration) int {
 // begins hold before the end has to begin. 0 if the segment there has one.
 func (r *rendition) back(hold time.Duration) time.Duration {
 	var d time.Duration
-	at := func(s *segment) bool {
-		d += s.duration
-		return d >= hold
-	}
-	independent, first := false, true
-	for i := len(r.segments); i >= 0; i-- {
-		var s *segment
-		if i == len(r.segments) {
-			if s = r.current; s == nil || len(s.shown()) == 0 {
-				continue
-			}
-		} else {
-			s = r.segments[i]
+	dependent := false // something from there on does not begin with a key frame
+	if s := r.current; s != nil {
+		dependent = !s.independent && !s.gap
+		if len(s.shown()) > 0 {
+			d = s.duration
 		}
-		if !at(s) {
+		if d >= hold && !dependent {
+			return 0
+		}
+	}
+	for i := len(r.segments) - 1; i >= 0; i-- {
+		s := r.segments[i]
+		d += s.duration
+		independent := s.independent || s.gap
+		dependent = dependent || !independent
+		if d < hold || !independent {
 			continue
 		}
-		independent = s.independent || s.gap
-		if independent {
-			break
+		if dependent {
+			return d
 		}
-		first = false
-	}
-	if first || !independent {
 		return 0
 	}
-	return d
+	return 0
 }
 
 // compressors are shared: each holds some hundred kilobytes.

@@ -220,6 +220,10 @@ func TestTheFirstPlaylistHasParts(t *testing.T) {
 			if err != nil || !strings.Contains(string(m.Body), "p/audio.m3u8") {
 				t.Errorf("%s %v", m.Body, err)
 			}
+			// Before it has read the media playlist, the player's place is in the segment that has no key frame.
+			if told := strings.Contains(string(m.Body), "#EXT-X-START:"); told != (gop == 250) {
+				t.Errorf("told to begin further back: %v", told)
+			}
 		})
 	}
 }
