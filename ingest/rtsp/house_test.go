@@ -222,7 +222,7 @@ func await(t *testing.T, what string, holds func() bool) {
 func command(t *testing.T, name string, args ...string) (stderr *safeBuffer, exited <-chan error, stop func()) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("%s is not installed", name)
+		t.Fatalf("%s is not installed: make test installs it", name)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, name, args...)
