@@ -9,10 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
 
 	"roomcast/ingest"
 	"roomcast/media"
@@ -44,7 +42,11 @@ func Decode(t testing.TB, tracks []*media.Track, samples []ingest.Sample) []Deco
 	init := fmp4.Init{}
 	part := fmp4.Part{}
 	for i, track := range tracks {
-		init.Tracks = append(init.Tracks, &fmp4.InitTrack{ID: i + 1, TimeScale: timeScale, Codec: codecOf(t, track)})
+		codec, err := track.MP4()
+		if err != nil {
+			t.Fatal(err)
+		}
+		init.Tracks = append(init.Tracks, &fmp4.InitTrack{ID: i + 1, TimeScale: timeScale, Codec: codec})
 		var own []ingest.Sample
 		for _, s := range samples {
 			if s.Track == track {
@@ -111,34 +113,3 @@ func (l *limited) Write(p []byte) (int, error) {
 }
 
 func ticks(d time.Duration) int64 { return int64(d) * timeScale / int64(time.Second) }
-
-// codecOf describes a track to the MP4 library.
-func codecOf(t testing.TB, track *media.Track) codecs.Codec {
-	t.Helper()
-	switch track.Codec {
-	case media.H264:
-		return &codecs.H264{SPS: track.SPS, PPS: track.PPS}
-	case media.H265:
-		return &codecs.H265{VPS: track.VPS, SPS: track.SPS, PPS: track.PPS}
-	case media.AV1:
-		return &codecs.AV1{SequenceHeader: track.SequenceHeader}
-	case media.VP9:
-		return &codecs.VP9{
-			Width: track.Width, Height: track.Height, Profile: track.VP9.Profile, BitDepth: track.VP9.BitDepth,
-			ChromaSubsampling: track.VP9.ChromaSubsampling, ColorRange: track.VP9.FullRange,
-		}
-	case media.AAC:
-		c := &codecs.MPEG4Audio{}
-		if err := c.Config.Unmarshal(track.AudioConfig); err != nil {
-			t.Fatal(err)
-		}
-		if c.Config.Type == mpeg4audio.ObjectTypeSBR {
-			t.Fatal("HE-AAC is not written here")
-		}
-		return c
-	case media.Opus:
-		return &codecs.Opus{ChannelCount: track.Channels}
-	}
-	t.Fatalf("decode %s", track.Codec)
-	return nil
-}

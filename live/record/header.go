@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4/codecs"
 
 	"roomcast/media"
 )
@@ -21,7 +19,7 @@ const movieScale = 1000
 func header(f *media.Format) (b []byte, duration int64, err error) {
 	init := fmp4.Init{}
 	for i, t := range f.Tracks {
-		c, err := codecOf(t)
+		c, err := t.MP4()
 		if err != nil {
 			return nil, 0, err
 		}
@@ -32,31 +30,6 @@ func header(f *media.Format) (b []byte, duration int64, err error) {
 		return nil, 0, fmt.Errorf("write a movie's header: %w", err)
 	}
 	return insertDuration(buffer.Bytes())
-}
-
-func codecOf(t *media.Track) (codecs.Codec, error) {
-	switch t.Codec {
-	case media.H264:
-		return &codecs.H264{SPS: t.SPS, PPS: t.PPS}, nil
-	case media.H265:
-		return &codecs.H265{VPS: t.VPS, SPS: t.SPS, PPS: t.PPS}, nil
-	case media.AV1:
-		return &codecs.AV1{SequenceHeader: t.SequenceHeader}, nil
-	case media.VP9:
-		return &codecs.VP9{
-			Width: t.VP9.Width, Height: t.VP9.Height, Profile: t.VP9.Profile, BitDepth: t.VP9.BitDepth,
-			ChromaSubsampling: t.VP9.ChromaSubsampling, ColorRange: t.VP9.FullRange,
-		}, nil
-	case media.AAC:
-		var c mpeg4audio.AudioSpecificConfig
-		if err := c.Unmarshal(t.AudioConfig); err != nil {
-			return nil, fmt.Errorf("read AAC configuration: %w", err)
-		}
-		return &codecs.MPEG4Audio{Config: c}, nil
-	case media.Opus:
-		return &codecs.Opus{ChannelCount: t.Channels}, nil
-	}
-	return nil, fmt.Errorf("codec %q cannot be recorded", t.Codec)
 }
 
 var errBoxes = errors.New("malformed MP4: boxes are missing or do not fit into one another")
