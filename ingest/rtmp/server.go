@@ -59,14 +59,14 @@ type Server struct {
 
 	mu       sync.Mutex
 	listener net.Listener
-	open     int
-	per      map[netip.Prefix]int
+	places   *ingest.Places
 	group    sync.WaitGroup
 }
 
 // NewServer makes a server that does not listen yet.
 func NewServer(o Options) *Server {
-	s := &Server{o: o.withDefaults(), protocol: "rtmp", per: make(map[netip.Prefix]int)}
+	o = o.withDefaults()
+	s := &Server{o: o, protocol: "rtmp", places: ingest.NewPlaces(o.MaxConnections, o.MaxPerAddress)}
 	if o.TLS != nil {
 		s.protocol = "rtmps"
 	}
@@ -143,36 +143,16 @@ func pause(ctx context.Context, d time.Duration) {
 func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	addr := remoteAddr(nc)
 	place := rooms.Line(addr)
-	if !s.enter(place) {
+	if !s.places.Enter(place) {
 		s.o.Log.Warn("publisher refused", "protocol", s.protocol, "remote", addr, "code", rooms.CodeOverloaded,
 			"detail", "too many connections")
 		_ = nc.Close()
 		return
 	}
 	s.group.Go(func() {
-		defer s.leave(place)
+		defer s.places.Leave(place)
 		s.serve(ctx, nc, addr)
 	})
-}
-
-func (s *Server) enter(place netip.Prefix) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open >= s.o.MaxConnections || s.per[place] >= s.o.MaxPerAddress {
-		return false
-	}
-	s.open++
-	s.per[place]++
-	return true
-}
-
-func (s *Server) leave(place netip.Prefix) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open--
-	if s.per[place]--; s.per[place] == 0 {
-		delete(s.per, place)
-	}
 }
 
 // serve runs one connection to its end. A panic in the parsers of the library

@@ -134,8 +134,8 @@ func serve(t *testing.T, o Options) (*gate, *Server) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if s.open != 0 || len(s.per) != 0 {
-			t.Errorf("%d connections are left, %d addresses", s.open, len(s.per))
+		if open, lines := s.places.Open(); open != 0 || lines != 0 {
+			t.Errorf("%d connections are left, %d addresses", open, lines)
 		}
 		if strings.Contains(g.log(), "canary") {
 			t.Errorf("a key is in the log: %s", g.log())
@@ -319,9 +319,8 @@ func TestHostileConnectionsAreDropped(t *testing.T) {
 			attack(nc)
 			closedWithin(t, nc, 3*time.Second)
 			eventually(t, "nothing is left behind", func() bool {
-				s.mu.Lock()
-				defer s.mu.Unlock()
-				return s.open == 0
+				open, _ := s.places.Open()
+				return open == 0
 			})
 			if len(g.sinks) != 0 {
 				t.Error("it was let in")
@@ -360,11 +359,11 @@ func TestConnectionsAreCounted(t *testing.T) {
 			g, s := serve(t, o)
 			a := dial(t, s)
 			dial(t, s)
-			eventually(t, "two are in", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.open == 2 })
+			eventually(t, "two are in", func() bool { open, _ := s.places.Open(); return open == 2 })
 			closedWithin(t, dial(t, s), 3*time.Second)
 			eventually(t, "the third is logged", func() bool { return strings.Contains(g.log(), "code=overloaded") })
 			_ = a.Close()
-			eventually(t, "there is room again", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.open == 1 })
+			eventually(t, "there is room again", func() bool { open, _ := s.places.Open(); return open == 1 })
 		})
 	}
 }

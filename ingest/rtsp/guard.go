@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"roomcast/ingest"
 	"roomcast/rooms"
 )
 
@@ -30,12 +31,10 @@ var (
 // listener it does not fail for a moment's want of file descriptors.
 type listener struct {
 	net.Listener
-	ctx  context.Context //nolint:containedctx // the library's accept loop has none
-	o    *Options
-	log  *slog.Logger
-	mu   sync.Mutex
-	open int
-	per  map[netip.Prefix]int
+	ctx    context.Context //nolint:containedctx // the library's accept loop has none
+	o      *Options
+	log    *slog.Logger
+	places *ingest.Places
 }
 
 // Accept implements net.Listener.
@@ -53,7 +52,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		addr := remoteAddr(nc)
 		place := rooms.Line(addr)
-		if !l.enter(place) {
+		if !l.places.Enter(place) {
 			l.log.Warn("connection refused", "remote", addr, "code", rooms.CodeOverloaded, "detail", "too many connections")
 			_ = nc.Close()
 			continue
@@ -62,28 +61,8 @@ func (l *listener) Accept() (net.Conn, error) {
 		_ = nc.SetReadDeadline(until) // the library sets none for the first bytes
 		return &guard{
 			Conn: nc, addr: addr, until: until, left: maxIdle,
-			leave: sync.OnceFunc(func() { l.leave(place) }), room: make(chan struct{}, 1),
+			leave: sync.OnceFunc(func() { l.places.Leave(place) }), room: make(chan struct{}, 1),
 		}, nil
-	}
-}
-
-func (l *listener) enter(place netip.Prefix) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open >= l.o.MaxConnections || l.per[place] >= l.o.MaxPerAddress {
-		return false
-	}
-	l.open++
-	l.per[place]++
-	return true
-}
-
-func (l *listener) leave(place netip.Prefix) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.open--
-	if l.per[place]--; l.per[place] == 0 {
-		delete(l.per, place)
 	}
 }
 

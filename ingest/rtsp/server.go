@@ -206,7 +206,7 @@ func (s *Server) Run(ctx context.Context) error {
 		ReadTimeout: s.o.IdleTimeout, WriteTimeout: s.o.IdleTimeout, IdleTimeout: s.o.KeepAlive,
 		WriteQueueSize: queue,
 		Listen: func(string, string) (net.Listener, error) {
-			return &listener{Listener: s.tcp, ctx: ctx, o: &s.o, log: log, per: make(map[netip.Prefix]int)}, nil
+			return &listener{Listener: s.tcp, ctx: ctx, o: &s.o, log: log, places: ingest.NewPlaces(s.o.MaxConnections, s.o.MaxPerAddress)}, nil
 		},
 	}
 	if s.rtp != nil {

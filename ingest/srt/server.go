@@ -64,15 +64,15 @@ type Server struct {
 
 	mu        sync.Mutex
 	listener  srt.Listener
-	open      int
-	per       map[netip.Prefix]int
+	places    *ingest.Places
 	group     sync.WaitGroup
 	malformed time.Time // when the last one was logged
 }
 
 // NewServer makes a server that does not listen yet.
 func NewServer(o Options) *Server {
-	return &Server{o: o.withDefaults(), handshakes: &handshakes{}, per: make(map[netip.Prefix]int)}
+	o = o.withDefaults()
+	return &Server{o: o, handshakes: &handshakes{}, places: ingest.NewPlaces(o.MaxConnections, o.MaxPerAddress)}
 }
 
 // reopenAfter is how long a socket that failed is left alone.
@@ -216,13 +216,13 @@ func (s *Server) accept(ctx context.Context, req srt.ConnRequest, o offer) {
 	}
 	log := s.o.Log.With("protocol", "srt", "remote", addr)
 	place := rooms.Line(addr)
-	if !s.enter(place) {
+	if !s.places.Enter(place) {
 		log.Warn("connection refused", "code", rooms.CodeOverloaded, "detail", "too many connections")
 		req.Reject(srt.REJX_OVERLOAD)
 		return
 	}
 	s.group.Go(func() {
-		defer s.leave(place)
+		defer s.places.Leave(place)
 		defer func() {
 			if p := recover(); p != nil {
 				req.Reject(srt.REJX_ISE)
@@ -237,24 +237,4 @@ func (s *Server) accept(ctx context.Context, req srt.ConnRequest, o offer) {
 		c := &conn{server: s, req: req, caller: rooms.Caller{Address: addr}, log: log}
 		c.run(ctx)
 	})
-}
-
-func (s *Server) enter(place netip.Prefix) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open >= s.o.MaxConnections || s.per[place] >= s.o.MaxPerAddress {
-		return false
-	}
-	s.open++
-	s.per[place]++
-	return true
-}
-
-func (s *Server) leave(place netip.Prefix) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open--
-	if s.per[place]--; s.per[place] == 0 {
-		delete(s.per, place)
-	}
 }

@@ -163,8 +163,8 @@ func start(t *testing.T, h *house, o Options) *Server {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if s.open != 0 || len(s.per) != 0 {
-			t.Errorf("%d connections are left, %d addresses", s.open, len(s.per))
+		if open, lines := s.places.Open(); open != 0 || lines != 0 {
+			t.Errorf("%d connections are left, %d addresses", open, lines)
 		}
 		if strings.Contains(h.log(), "canary") {
 			t.Errorf("a secret is in the log: %s", h.log())
