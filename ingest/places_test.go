@@ -8,8 +8,13 @@ import (
 func TestPlacesAreBoundedInAllAndPerLine(t *testing.T) {
 	a, b, c := netip.MustParsePrefix("10.0.0.1/32"), netip.MustParsePrefix("10.0.0.2/32"), netip.MustParsePrefix("2001:db8::/64")
 	p := NewPlaces(3, 2)
-	if !p.Enter(a) || !p.Enter(a) || p.Enter(a) {
-		t.Error("one line does not get two places")
+	for range 2 {
+		if !p.Enter(a) {
+			t.Error("one line does not get two places")
+		}
+	}
+	if p.Enter(a) {
+		t.Error("one line gets a third place")
 	}
 	if !p.Enter(b) || p.Enter(c) {
 		t.Error("not three places in all")
