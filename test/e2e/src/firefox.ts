@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import { until } from "./until.ts";
 
 const candidates = [process.env.ROOMCAST_TEST_FIREFOX, "/usr/bin/firefox-esr", "/usr/bin/firefox"];
 
@@ -20,8 +21,14 @@ export async function firefox(): Promise<Browser> {
   });
 }
 
-/** Presses the button with a name once it can be pressed, wherever on the page it is. */
+/** Presses the button with a name once it can be pressed, wherever on the page it is. Locators' filters never end in this Firefox. */
 export async function press(page: Page, name: string): Promise<void> {
-  const button = await page.locator(`::-p-aria([name="${name}"][role="button"])`).filter((one) => !(one as HTMLButtonElement).disabled).waitHandle();
-  await button.evaluate((one) => (one as HTMLButtonElement).click());
+  await until(`there is a button "${name}" to press`, async () => {
+    const button = await page.$(`::-p-aria([name="${name}"][role="button"])`);
+    return (await button?.evaluate((one) => {
+      const { disabled } = one as HTMLButtonElement;
+      if (!disabled) (one as HTMLButtonElement).click();
+      return !disabled;
+    })) ?? false;
+  }, 30_000);
 }
