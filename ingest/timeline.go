@@ -41,6 +41,8 @@ type Timeline struct {
 	offset  time.Duration // added to the source's time
 	last    time.Duration // newest DTS given out, of any track
 	tracks  map[*media.Track]*trackClock
+	// ended is the newest DTS of the tracks that are no more.
+	ended map[media.Kind]time.Duration
 	// stale counts samples dropped since the last jump because they were on the
 	// clock of before.
 	stale int
@@ -72,6 +74,9 @@ func (t *Timeline) Place(tr *media.Track, source, delay time.Duration) (dts, pts
 	c := t.tracks[tr]
 	if c == nil {
 		c = &trackClock{out: -maxLead}
+		if after, ok := t.ended[tr.Kind]; ok {
+			c.out = after
+		}
 		t.tracks[tr] = c
 	}
 	if t.isJump(c, source+t.offset) {
@@ -91,9 +96,22 @@ func (t *Timeline) Place(tr *media.Track, source, delay time.Duration) (dts, pts
 	return dts, dts + exactDelay(tr, delay), jump, true
 }
 
-// Retain forgets the clocks of tracks that are no more.
+// Retain forgets the clocks of tracks that are no more. What comes instead of
+// them goes on after them.
 func (t *Timeline) Retain(tracks []*media.Track) {
-	maps.DeleteFunc(t.tracks, func(tr *media.Track, _ *trackClock) bool { return !slices.Contains(tracks, tr) })
+	maps.DeleteFunc(t.tracks, func(tr *media.Track, c *trackClock) bool {
+		if slices.Contains(tracks, tr) {
+			return false
+		}
+		if t.ended == nil {
+			t.ended = make(map[media.Kind]time.Duration, 2)
+		}
+		before, ok := t.ended[tr.Kind]
+		if !ok || c.out > before {
+			t.ended[tr.Kind] = c.out
+		}
+		return true
+	})
 }
 
 // isJump reports whether at, on our timeline, is too far from where the track,

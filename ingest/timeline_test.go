@@ -141,6 +141,23 @@ func TestTracksMayBeginOneAfterTheOther(t *testing.T) {
 	}
 }
 
+func TestATrackThatComesInsteadOfAnotherGoesOnAfterIt(t *testing.T) {
+	var tl Timeline
+	tl.Place(video30, 0, 0)
+	last, _, _, _ := tl.Place(video30, time.Second, 0)
+	tl.Retain([]*media.Track{ntsc})
+	for n, source := range []time.Duration{700 * time.Millisecond, 733 * time.Millisecond, 1100 * time.Millisecond} {
+		dts, _, jump, ok := tl.Place(ntsc, source, 0)
+		if dts <= last || jump || !ok {
+			t.Fatalf("sample %d is at %v after %v (jump %v)", n, dts, last, jump)
+		}
+		last = dts
+	}
+	if last != 1100*time.Millisecond {
+		t.Errorf("the source's clock is not taken up again: %v", last)
+	}
+}
+
 func FuzzTimeline(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 200, 255, 0, 7})
 	f.Fuzz(func(t *testing.T, steps []byte) {
