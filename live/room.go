@@ -117,7 +117,8 @@ func (r *room) openWindow() {
 	r.window = time.AfterFunc(d, r.windowOver)
 }
 
-// windowOver ends show and run: the publisher did not come back.
+// windowOver ends run and show, in this order, so that who sees the end finds
+// the room idle: the publisher did not come back.
 func (r *room) windowOver() {
 	// Who is let in from here on begins another run.
 	r.runs <- struct{}{}
@@ -134,7 +135,6 @@ func (r *room) windowOver() {
 		return
 	}
 	r.window, r.ending = nil, true
-	r.apply(windowPassed)
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), finishTimeout)
 	defer cancel()
@@ -143,6 +143,7 @@ func (r *room) windowOver() {
 	}
 	r.mu.Lock()
 	r.ending = false
+	r.apply(windowPassed)
 	r.mu.Unlock()
 	r.hub.forget(r)
 }
