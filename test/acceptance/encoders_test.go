@@ -63,7 +63,7 @@ func TestGStreamerWatchesByHLS(t *testing.T) {
 	viewer := s.Enter(t, room.ParticipantToken, "Vi")
 	s.Pull(t, viewer, time.Second) // there is a playlist
 	// The pipeline ends only once so many pictures, and as much sound, have been decoded; -v names the elements that it came to use.
-	ok, out := harness.GStreamerReads(t, 40*time.Second, "-v uridecodebin3 uri="+viewer.Endpoints["hls"],
+	ok, out := harness.GStreamerReads(t, 80*time.Second, "-v uridecodebin3 uri="+viewer.Endpoints["hls"],
 		"name=d d. ! videoconvert ! video/x-raw,format=I420 ! identity eos-after=90 ! fakesink sync=true d. ! audioconvert ! identity eos-after=140 ! fakesink sync=true")
 	if !ok || !strings.Contains(out, "EOS") || !strings.Contains(out, "GstHLSDemux2") || !strings.Contains(out, "width=(int)640, height=(int)360") {
 		t.Errorf("hlsdemux2:\n%s", out)

@@ -119,7 +119,7 @@ func (a *Attendee) ask(ctx context.Context, m Message) (Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("send %s: %w", m.Type(), err)
 	}
-	for {
+	for gone := a.gone; ; {
 		select {
 		case answer := <-a.answers:
 			switch {
@@ -128,10 +128,14 @@ func (a *Attendee) ask(ctx context.Context, m Message) (Message, error) {
 			case answer["re"] == m["id"]:
 				return answer, nil
 			}
-		case <-a.gone:
-			return nil, fmt.Errorf("%s: the socket ended with %d %s", m.Type(), a.closed, a.ended)
+			continue
+		case <-gone:
+			gone = nil // what came before the end still counts
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%s: no answer: %w", m.Type(), ctx.Err())
+		}
+		if len(a.answers) == 0 {
+			return nil, fmt.Errorf("%s: the socket ended with %d %s", m.Type(), a.closed, a.ended)
 		}
 	}
 }
