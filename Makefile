@@ -22,7 +22,9 @@ NPM := npm --no-audit --no-fund --no-update-notifier --loglevel=error
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 # Most of what tests do is wait for media to come in its own time: more of them than cores run at once.
-GO_TEST  := CGO_ENABLED=1 go test -race -parallel 4
+GO_TEST  := CGO_ENABLED=1 go test -race -p 3 -parallel 4
+# Those that take the longest begin first, so that none is left alone at the end.
+PACKAGES := ./test/acceptance ./live/... ./ingest/... ./...
 # What git ignores below it is generated, and no source.
 APP_SOURCES := $(shell find $(APP) \( -name node_modules -o -name dist -o -name paraglide -o -name project.inlang \) -prune \
 	-o -type f -not -name schema.gen.ts -print)
@@ -69,7 +71,7 @@ test: build test-go test-app e2e ## every test that takes less than a minute: Go
 
 .PHONY: test-go
 test-go: need-gcc need-ffmpeg need-gstreamer
-	@$(GO_TEST) -timeout 10m ./...
+	@$(GO_TEST) -timeout 10m $(PACKAGES)
 
 .PHONY: test-app
 test-app: $(APP)/node_modules/.installed
@@ -85,7 +87,7 @@ check: lint test-app ## the quick loop: lint and unit tests
 
 .PHONY: test-long
 test-long: build need-gcc need-ffmpeg need-gstreamer need-chromium need-firefox $(E2E)/node_modules/.installed ## the checks that take longer, and each fuzz test for a while
-	@$(GO_TEST) -tags long -timeout 80m ./...
+	@$(GO_TEST) -tags long -timeout 80m $(PACKAGES)
 	@cd $(E2E) && $(NPM) run --silent long
 	@CGO_ENABLED=0 go test -tags long -timeout 20m ./test/scale/...
 	@scripts/fuzz.sh $(or $(FUZZTIME),30s)
