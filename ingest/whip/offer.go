@@ -1,6 +1,7 @@
 package whip
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -52,7 +53,10 @@ func unprocessable(code, format string, args ...any) error {
 // it, and leaves in it only what is taken. The error is a *rooms.Error.
 func readOffer(body []byte) (*offer, error) {
 	desc := &sdp.SessionDescription{}
-	if err := desc.Unmarshal(body); err != nil || len(body) == 0 {
+	// A control character within a line would end it, or mean something else, to the next who reads it.
+	lines := bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
+	control := func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' }
+	if err := desc.Unmarshal(body); err != nil || len(body) == 0 || bytes.ContainsFunc(lines, control) {
 		return nil, unprocessable(CodeMalformed, "the body is not an SDP offer")
 	}
 	if len(desc.MediaDescriptions) > maxSections {
@@ -267,7 +271,7 @@ func (o *offer) checkBundle() error {
 		return nil
 	}
 	group, _ := o.desc.Attribute(sdp.AttrKeyGroup)
-	bundle := strings.Fields(group)
+	bundle := strings.Split(group, " ")
 	for _, m := range o.desc.MediaDescriptions {
 		mid, _ := m.Attribute(sdp.AttrKeyMID)
 		if len(bundle) == 0 || bundle[0] != "BUNDLE" || mid == "" || !slices.Contains(bundle[1:], mid) {
