@@ -8,8 +8,8 @@ import { until } from "../src/until.ts";
 const rungs = ["480p", "360p", "720p"] as const;
 const switches = 20;
 const nearSeconds = 2;
-/** As in the everyday test of latency: what stands still for longer is a stall. */
-const stallSeconds = 0.5;
+/** What stands still for longer than a few pictures is a stall. */
+const stallSeconds = 0.3;
 
 const height = (page: Page): Promise<number> => page.locator("video").evaluate((v: HTMLVideoElement) => v.videoHeight);
 

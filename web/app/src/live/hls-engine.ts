@@ -1,5 +1,6 @@
 import Hls from "hls.js/light";
 import type { ErrorData, HlsConfig, Level, LevelDetails } from "hls.js/light";
+import { seamless } from "./seamless";
 import type { Edge, Engine, EngineEvents, Figures, Quality, Start } from "./engine";
 
 const mostRecoveries = 2;
@@ -25,13 +26,15 @@ export class HlsEngine implements Engine {
   readonly #video: HTMLVideoElement;
   readonly #events: EngineEvents;
   #recoveries = 0;
+  /** The quality that the viewer chose, -1 for none. */
+  #chosen = -1;
   #start: Start;
 
   constructor(video: HTMLVideoElement, url: string, start: Start, events: EngineEvents) {
     this.#video = video;
     this.#events = events;
     this.#start = start;
-    const hls = new Hls({ ...config, autoStartLoad: start === "live", ...(start === "live" ? {} : { lowLatencyMode: false, maxBufferLength: 30 }) });
+    const hls = new Hls({ ...config, abrController: seamless(() => this.#chosen), autoStartLoad: start === "live", ...(start === "live" ? {} : { lowLatencyMode: false, maxBufferLength: 30 }) });
     this.#hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, (_event, { levels }) => {
       events.onready(qualitiesOf(levels));
@@ -42,6 +45,7 @@ export class HlsEngine implements Engine {
       this.#recoveries = 0;
       events.onbuffered();
     });
+    hls.on(Hls.Events.LEVEL_SWITCHING, (_event, { level }) => this.#switching(level));
     hls.on(Hls.Events.LEVEL_SWITCHED, (_event, { level }) => events.onswitched(level));
     hls.on(Hls.Events.ERROR, (_event, data) => this.#failed(data));
     hls.loadSource(url);
@@ -80,9 +84,9 @@ export class HlsEngine implements Engine {
   }
 
   choose(index: number): void {
-    // From the next piece on: what is buffered plays out, so that nothing stands still.
-    this.#hls.loadLevel = index;
-    if (index === -1) this.#hls.nextLoadLevel = this.#hls.nextAutoLevel;
+    this.#chosen = index;
+    // Nothing is fixed until a segment begins; then `#switching` fixes it.
+    this.#hls.loadLevel = this.#hls.loadLevel === index ? index : -1;
   }
 
   figures(): Figures | null {
@@ -101,6 +105,11 @@ export class HlsEngine implements Engine {
 
   destroy(): void {
     this.#hls.destroy();
+  }
+
+  /** From here on a chosen quality is kept, however slow the network. */
+  #switching(level: number): void {
+    if (level === this.#chosen) this.#hls.loadLevel = level;
   }
 
   /** For a start in the past the playlist is needed first: only it says where on its timeline that is. */
