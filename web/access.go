@@ -35,9 +35,6 @@ func (a *access) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	info := a.resolver.Resolve(r)
 	r = r.WithContext(request.With(r.Context(), info))
 	w.Header().Set("X-Request-Id", info.ID)
-	// Every request gets a deadline, for one set by an earlier request would still hold on a kept-alive connection.
-	// Routes that need another set it; a WebSocket clears it when it takes the connection over.
-	deadline(w, staticDeadline)
 	answer := &response{ResponseWriter: w}
 	defer a.finish(answer, r, info, began)
 	a.next.ServeHTTP(answer, r)

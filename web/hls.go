@@ -41,8 +41,6 @@ type Tickets interface {
 }
 
 const (
-	// playlistDeadline covers a blocking reload, which live bounds by three target durations of at most 10 s.
-	playlistDeadline = time.Minute
 	maxPlayerLength  = 32
 	maxObjectName    = 128
 	playlistSuffix   = ".m3u8"
@@ -69,7 +67,6 @@ func (h *hlsRoutes) routes(mux *http.ServeMux) {
 }
 
 func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
-	deadline(w, playlistDeadline)
 	if r.PathValue("ticket") == objectsElement[1:2] {
 		h.announced(w, r)
 		return
@@ -103,7 +100,6 @@ func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *hlsRoutes) playlist(w http.ResponseWriter, r *http.Request) {
-	deadline(w, playlistDeadline)
 	room, player := r.PathValue("room"), r.PathValue("player")
 	name, ok := strings.CutSuffix(r.PathValue("name"), playlistSuffix)
 	if !ok || !fitPlayer(player) {

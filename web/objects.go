@@ -48,7 +48,6 @@ func (h *hlsRoutes) announced(w http.ResponseWriter, r *http.Request) {
 func (h *hlsRoutes) writeObject(w http.ResponseWriter, r *http.Request, blob hls.Blob) {
 	objectHeader(w.Header(), blob)
 	h.meter.objects.Inc()
-	deadline(w, staticDeadline)
 	if conditional(r) {
 		sent := &countedReader{ReadSeeker: bytes.NewReader(blob.Body)}
 		http.ServeContent(w, r, "", time.Time{}, sent)
@@ -68,7 +67,6 @@ func (h *hlsRoutes) writeFile(w http.ResponseWriter, r *http.Request, name strin
 	defer func() { _ = file.Close() }()
 	objectHeader(w.Header(), hls.Blob{ContentType: typeVideo[0], MaxAge: objectMaxAge, ETag: []string{`"` + name + `"`}})
 	h.meter.objects.Inc()
-	deadline(w, staticDeadline)
 	http.ServeContent(w, r, "", time.Time{}, file)
 	if n, err := file.Seek(0, io.SeekCurrent); err == nil && r.Method != http.MethodHead {
 		h.meter.sent.Add(float64(n)) // With a range that does not begin at the beginning, a little too much.

@@ -44,7 +44,6 @@ func (p *pages) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /embed/{id}", p.embed)
 	mux.HandleFunc("GET /assets/{name...}", p.assets.serve)
 	mux.HandleFunc("GET /plain.css", func(w http.ResponseWriter, r *http.Request) {
-		deadline(w, staticDeadline)
 		w.Header().Set("Cache-Control", "no-cache")
 		file := &asset{plain: plainStyle, contentType: "text/css; charset=utf-8"}
 		file.write(w, r, http.StatusOK)
@@ -98,9 +97,6 @@ func (a *assets) built() bool {
 	return err == nil
 }
 
-// staticDeadline bounds how long a slow caller may take for an answer, unless its route says otherwise.
-const staticDeadline = 2 * time.Minute
-
 // bodyDeadline bounds how long a body may take to come in, unless its route says otherwise.
 const bodyDeadline = 30 * time.Second
 
@@ -110,7 +106,7 @@ func boundBody(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyDeadline)) // As for deadline.
 }
 
-// deadline bounds the writing of this answer.
+// deadline bounds the writing of this answer otherwise than the server does.
 func deadline(w http.ResponseWriter, d time.Duration) {
 	// Not every writer has deadlines (tests' recorders have none), and none is needed then.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(d))

@@ -25,6 +25,8 @@ const (
 	defaultMaxConnections = 16384
 	// addressShare is the part of them that one address may have: a quarter, for a campus behind one address.
 	addressShare = 4
+	// defaultWriteTimeout covers a blocking reload, which live bounds by three target durations of at most 10 s.
+	defaultWriteTimeout = 2 * time.Minute
 	// defaultDrain bounds how long a shutdown waits for requests to finish.
 	defaultDrain = 10 * time.Second
 	off          = "off"
@@ -49,6 +51,10 @@ type ServerOptions struct {
 	Handler *Handler
 	// MaxConnections on the HTTP address; zero means 16384.
 	MaxConnections int
+	// WriteTimeout bounds how long an answer may take, unless its route says otherwise; zero means 2 min. net/http begins
+	// it anew with each request. A handler that sets a deadline itself pays, over HTTP/2, for waking its connection's
+	// goroutine.
+	WriteTimeout time.Duration
 	// Drain is how long a shutdown waits for requests to finish; zero means 10 s.
 	Drain time.Duration
 	Log   *slog.Logger
@@ -68,6 +74,9 @@ type Server struct {
 func NewServer(o ServerOptions) *Server {
 	if o.MaxConnections <= 0 {
 		o.MaxConnections = defaultMaxConnections
+	}
+	if o.WriteTimeout <= 0 {
+		o.WriteTimeout = defaultWriteTimeout
 	}
 	if o.Drain <= 0 {
 		o.Drain = defaultDrain
@@ -157,6 +166,7 @@ func (s *Server) newHTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
+		WriteTimeout:      s.options.WriteTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},

@@ -9,11 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"roomcast/live/hls"
 	"roomcast/rooms"
 	"roomcast/web"
 )
@@ -140,16 +142,26 @@ func TestAShutdownIsBounded(t *testing.T) {
 	close(release)
 }
 
-func TestTLSSpeaksHTTP2(t *testing.T) {
+// overTLS starts a server that speaks TLS, and makes a client for it.
+func overTLS(t *testing.T, change func(*web.ServerOptions)) (*running, *http.Client) {
+	t.Helper()
 	issuer := httptest.NewUnstartedServer(nil)
 	issuer.StartTLS()
-	defer issuer.Close()
+	t.Cleanup(issuer.Close)
 	s := start(t, func(o *web.ServerOptions) {
 		o.TLS = &tls.Config{Certificates: issuer.TLS.Certificates, MinVersion: tls.VersionTLS12}
+		if change != nil {
+			change(o)
+		}
 	}, nil)
 	transport := &http.Transport{TLSClientConfig: issuer.Client().Transport.(*http.Transport).TLSClientConfig, ForceAttemptHTTP2: true}
-	defer transport.CloseIdleConnections()
-	r, err := (&http.Client{Transport: transport}).Get("https://" + s.Addr().String() + "/healthz")
+	t.Cleanup(transport.CloseIdleConnections)
+	return s, &http.Client{Transport: transport}
+}
+
+func TestTLSSpeaksHTTP2(t *testing.T) {
+	s, client := overTLS(t, nil)
+	r, err := client.Get("https://" + s.Addr().String() + "/healthz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,27 +239,60 @@ func TestTheHeadersOfARequestAreBounded(t *testing.T) {
 	}
 }
 
+// protocols runs a test over HTTP/1.1 and over HTTP/2, with a server that is soon out of patience.
+func protocols(t *testing.T, test func(t *testing.T, s *running, client *http.Client, base string)) {
+	impatient := func(o *web.ServerOptions) { o.WriteTimeout = 300 * time.Millisecond }
+	t.Run("HTTP/1.1", func(t *testing.T) {
+		s := start(t, impatient, nil)
+		transport := &http.Transport{}
+		t.Cleanup(transport.CloseIdleConnections)
+		test(t, s, &http.Client{Transport: transport}, "http://"+s.Addr().String())
+	})
+	t.Run("HTTP/2", func(t *testing.T) {
+		s, client := overTLS(t, impatient)
+		test(t, s, client, "https://"+s.Addr().String())
+	})
+}
+
+func TestAnAnswerThatNobodyReadsIsCut(t *testing.T) {
+	protocols(t, func(t *testing.T, s *running, client *http.Client, base string) {
+		const size = 64 << 20 // more than the kernel and an HTTP/2 client take unread
+		s.door.media.objects[room+"/large.m4s"] = hls.Blob{Body: make([]byte, size), ContentType: "video/mp4", MaxAge: time.Hour}
+		r, err := client.Get(base + "/hls/" + room + "/o/large.m4s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = r.Body.Close() }()
+		time.Sleep(time.Second)
+		if n, err := io.Copy(io.Discard, r.Body); err == nil || n == size || r.ContentLength != size {
+			t.Errorf("read %d of %d bytes: %v", n, r.ContentLength, err)
+		}
+	})
+}
+
 func TestADeadlineDoesNotOutliveItsRequest(t *testing.T) {
-	deadlines := make(chan time.Time, 8)
-	d := newDoor(t, nil)
-	for _, path := range []string{"/api/v1/openapi.json", "/api/docs", "/nothing", "/join/x", "/healthz"} {
-		w := &deadlined{ResponseRecorder: httptest.NewRecorder(), set: deadlines, read: make(chan time.Time, 8)}
-		d.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		select {
-		case <-deadlines:
-		default:
-			t.Errorf("%s sets no write deadline: an earlier one on its connection would hold", path)
+	protocols(t, func(t *testing.T, _ *running, client *http.Client, base string) {
+		var reused bool
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+		for i, path := range []string{"/api/docs", "/nothing", "/healthz"} {
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := client.Do(req)
+			if err != nil || reused != (i > 0) {
+				t.Fatalf("%s: on an old connection: %v; %v", path, reused, err)
+			}
+			_ = textOf(t, r)
+			time.Sleep(400 * time.Millisecond)
 		}
-		for len(deadlines) > 0 {
-			<-deadlines
-		}
-	}
+	})
 }
 
 func TestEveryBodyHasADeadline(t *testing.T) {
 	d := newDoor(t, nil)
 	for _, path := range []string{"/api/v1/openapi.json", "/nothing", "/join/x", "/healthz", "/hls/" + room + "/o/gone.m4s"} {
-		w := &deadlined{ResponseRecorder: httptest.NewRecorder(), set: make(chan time.Time, 8), read: make(chan time.Time, 8)}
+		w := &deadlined{ResponseRecorder: httptest.NewRecorder(), read: make(chan time.Time, 8)}
 		d.ServeHTTP(w, httptest.NewRequest("GET", path, strings.NewReader("slow")))
 		if len(w.read) == 0 {
 			t.Errorf("%s sets no read deadline: net/http would wait for the rest of the body without end", path)
@@ -255,12 +300,12 @@ func TestEveryBodyHasADeadline(t *testing.T) {
 	}
 }
 
-// deadlined tells of the deadlines that are set.
+// deadlined tells of the read deadlines that are set.
 type deadlined struct {
 	*httptest.ResponseRecorder
-	set, read chan time.Time
+	read chan time.Time
 }
 
 func (d *deadlined) SetReadDeadline(at time.Time) error { d.read <- at; return nil }
 
-func (d *deadlined) SetWriteDeadline(at time.Time) error { d.set <- at; return nil }
+func (d *deadlined) SetWriteDeadline(time.Time) error { return nil }
