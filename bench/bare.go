@@ -30,7 +30,8 @@ const (
 type bodies struct {
 	Segment    []byte
 	Playlist   []byte
-	Compressed bool // the playlist is
+	Compressed bool      // the playlist is
+	Identity   *identity // for TLS and HTTP/2; nil for neither
 }
 
 // ServeBare reads bodies as JSON and serves them by net/http with as little as
@@ -50,6 +51,13 @@ func ServeBare(ctx context.Context, in io.Reader, out io.Writer) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	server := &http.Server{Handler: bareHandler(b), ReadHeaderTimeout: callWithin}
+	serve := server.Serve
+	if b.Identity != nil {
+		if server.TLSConfig, err = b.Identity.server(); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -60,7 +68,7 @@ func ServeBare(ctx context.Context, in io.Reader, out io.Writer) error {
 	if _, err := fmt.Fprintln(out, listener.Addr()); err != nil {
 		return err
 	}
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
@@ -123,6 +131,9 @@ func startBare(ctx context.Context, b bodies) (*bareServer, error) {
 		return nil, errors.Join(fmt.Errorf("start the bare server: %w", err), s.stop())
 	}
 	s.base = "http://" + strings.TrimSpace(address)
+	if b.Identity != nil {
+		s.base = "https://" + strings.TrimSpace(address)
+	}
 	return s, nil
 }
 

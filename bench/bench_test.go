@@ -1,10 +1,24 @@
 package bench
 
 import (
+	"bufio"
 	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -125,6 +139,139 @@ func TestBareHandlerServesTheSameBytes(t *testing.T) {
 	}
 }
 
+func TestBareHandlerSpeaksAsTheServerBesideItDoes(t *testing.T) {
+	_, edward, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name     string
+		like     crypto.Signer // nil is without TLS
+		protocol string
+	}{
+		{"in the clear", nil, "HTTP/1.1"},
+		{"Ed25519", edward, "HTTP/2.0, TLS 1.3"},
+		{"ECDSA", curve, "HTTP/2.0, TLS 1.3"},
+		{"RSA", number, "HTTP/2.0, TLS 1.3"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := bodies{Segment: []byte("media"), Playlist: []byte("list")}
+			scheme, trust := "http://", trusting(false)
+			if tt.like != nil {
+				id, err := newIdentity(&x509.Certificate{PublicKey: tt.like.Public()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.Identity, scheme, trust = id, "https://", id.client()
+			}
+			transport := newTransport(trust)
+			f := &fetcher{client: &http.Client{Transport: transport}, tally: &tally{}}
+			address, stop := serveBare(t, b)
+			defer stop()
+			defer transport.CloseIdleConnections()
+			got, _, err := f.get(t.Context(), scheme+address+bareSegment)
+			if err != nil || string(got) != "media" || f.protocol != tt.protocol {
+				t.Fatalf("%q by %q: %v", got, f.protocol, err)
+			}
+			if tt.like != nil && keyKind(f.certificate.PublicKey) != keyKind(tt.like.Public()) {
+				t.Errorf("a key of another kind: %s", keyKind(f.certificate.PublicKey))
+			}
+		})
+	}
+}
+
+// keyKind is a public key's algorithm and size.
+func keyKind(key crypto.PublicKey) string {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA %d", k.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "ECDSA " + k.Curve.Params().Name
+	}
+	return fmt.Sprintf("%T", key)
+}
+
+// serveBare runs the hidden command's work in this process.
+func serveBare(t *testing.T, b bodies) (address string, stop func()) {
+	t.Helper()
+	in, give := io.Pipe()
+	take, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- ServeBare(context.WithoutCancel(t.Context()), in, out) }()
+	line, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := give.Write(append(line, '\n')); err != nil {
+		t.Fatal(err)
+	}
+	if address, err = bufio.NewReader(take).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(address), func() {
+		_ = give.Close() // it ends by that
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAWindowIsFullWhenItsFirstSegmentIsGone(t *testing.T) {
+	looks := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/dvr.m3u8":
+			_, _ = io.WriteString(w, "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlive.m3u8\n")
+		case "/live.m3u8":
+			looks++
+			_, _ = fmt.Fprintf(w, "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:%d\n", 5+looks/3)
+		}
+	}))
+	defer server.Close()
+	transport := newTransport(trusting(false))
+	defer transport.CloseIdleConnections()
+	f := &fetcher{client: &http.Client{Transport: transport}, tally: &tally{}}
+	if err := fillWindow(t.Context(), f, server.URL+"/dvr.m3u8", time.Second); err != nil || looks != 3 {
+		t.Errorf("after %d looks: %v", looks, err)
+	}
+	if err := fillWindow(t.Context(), f, "", time.Second); err == nil {
+		t.Error("there is no window, and it is full")
+	}
+}
+
+func TestAToolStallsWhenPicturesComeLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		close(gate)
+		seen, shown := &tally{gate: gate}, pictures{player: playout{behind: toolBuffer}}
+		var clock rtpClock
+		const step = 90000 / 30
+		timestamp := uint32(1<<32 - 20*step) // it begins anew on the way
+		for i := range 90 {
+			if i == 60 {
+				time.Sleep(time.Second)
+			}
+			for range 2 { // packets of one picture
+				shown.arrive(seen, clock.at(timestamp, 90000))
+			}
+			timestamp += step
+			time.Sleep(time.Second / 30)
+		}
+		if seen.stalls != 1 || seen.stalled < 400*time.Millisecond || seen.stalled > 600*time.Millisecond {
+			t.Errorf("%d stalls, %s", seen.stalls, seen.stalled)
+		}
+	})
+}
+
 func TestWrongOptionsAreRefusedByName(t *testing.T) {
 	good := LiveOptions{URL: "http://localhost:1", Publishers: 1, Duration: time.Second}
 	tests := []struct {
@@ -135,6 +282,7 @@ func TestWrongOptionsAreRefusedByName(t *testing.T) {
 		{"no address", func(o *LiveOptions) { o.URL = "localhost" }, "--url"},
 		{"no publisher", func(o *LiveOptions) { o.Publishers = 0 }, "--publishers"},
 		{"a negative audience", func(o *LiveOptions) { o.Viewers = -1 }, "--viewers"},
+		{"a window that no room may have", func(o *LiveOptions) { o.DVRWindow = 13 * time.Hour }, "--dvr-window"},
 		{"no time", func(o *LiveOptions) { o.Duration = 0 }, "--duration"},
 		{"a process that is not", func(o *LiveOptions) { o.ServerPID = 1 << 30 }, "--server-pid"},
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,7 +13,7 @@ import (
 )
 
 const (
-	// lanes are the connections that ask at the same time.
+	// lanes are the viewers that ask at the same time, each by a connection of its own.
 	lanes = 4
 	// bytesPerRound and playlistsPerRound are asked of each in one round.
 	bytesPerRound     = 128 << 20
@@ -42,23 +43,25 @@ type Comparison struct {
 
 // subject is one of the two that are compared.
 type subject struct {
-	pid        int
-	idle       float64 // processor seconds a second while nobody asks
-	segment    func(context.Context) (string, error)
-	playlist   string
-	cpuBytes   time.Duration
-	cpuLists   time.Duration
-	wallBytes  time.Duration
-	wallLists  time.Duration
-	bytes      int64
-	playlists  int64
-	clientsOwn http.Client
+	pid       int
+	idle      float64 // processor seconds a second while nobody asks
+	segment   func(context.Context) (string, error)
+	playlist  string
+	cpuBytes  time.Duration
+	cpuLists  time.Duration
+	wallBytes time.Duration
+	wallLists time.Duration
+	bytes     int64
+	playlists int64
+	lanes     [lanes]fetcher
 }
 
 // compare asks the server and a bare handler in turn for the newest segment and
 // for the live playlist, for so many rounds: a slow minute of the machine hits both.
-func compare(ctx context.Context, multivariant string, pid, rounds int) (*Comparison, error) {
-	f := &fetcher{client: &http.Client{Transport: newTransport()}, tally: &tally{}}
+func compare(ctx context.Context, multivariant string, trust *tls.Config, pid, rounds int) (*Comparison, error) {
+	transport := newTransport(trust)
+	defer transport.CloseIdleConnections()
+	f := &fetcher{client: &http.Client{Transport: transport}, tally: &tally{}}
 	media, err := f.open(ctx, multivariant)
 	if err != nil {
 		return nil, fmt.Errorf("open the playlist: %w", err)
@@ -82,23 +85,27 @@ func compare(ctx context.Context, multivariant string, pid, rounds int) (*Compar
 	if b.Segment, _, err = f.get(ctx, address); err != nil {
 		return nil, fmt.Errorf("fetch a segment: %w", err)
 	}
+	bareTrust := trust
+	if f.certificate != nil {
+		if b.Identity, err = newIdentity(f.certificate); err != nil {
+			return nil, err
+		}
+		bareTrust = b.Identity.client()
+	}
 	bare, err := startBare(ctx, b)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = bare.stop() }() // it has served its purpose
-	protocol := "HTTP/1.1"
-	if media.Scheme == "https" {
-		protocol = "HTTP/2 with TLS; bare: HTTP/1.1 without"
-	}
 	ours := &subject{pid: pid, segment: newest, playlist: media.String()}
 	theirs := &subject{
 		pid: bare.cmd.Process.Pid, playlist: bare.base + barePlaylist,
 		segment: func(context.Context) (string, error) { return bare.base + bareSegment, nil },
 	}
+	defer ours.connect(trust)()
+	defer theirs.connect(bareTrust)()
 	for _, s := range []*subject{ours, theirs} {
-		s.clientsOwn.Transport = newTransport()
-		if err := s.listen(ctx); err != nil {
+		if err := s.prepare(ctx, f.protocol); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +116,7 @@ func compare(ctx context.Context, multivariant string, pid, rounds int) (*Compar
 			}
 		}
 	}
-	c := &Comparison{Server: ours.cost(), Bare: theirs.cost(), SegmentBytes: len(b.Segment), PlaylistBytes: len(b.Playlist), Protocol: protocol}
+	c := &Comparison{Server: ours.cost(), Bare: theirs.cost(), SegmentBytes: len(b.Segment), PlaylistBytes: len(b.Playlist), Protocol: f.protocol}
 	c.RatioGB, c.RatioPlaylist = c.Server.CPUPerGB/c.Bare.CPUPerGB, c.Server.CPUPerPlaylist/c.Bare.CPUPerPlaylist
 	return c, nil
 }
@@ -128,8 +135,32 @@ func lastSegment(media *url.URL, playlist []byte) (string, error) {
 	return "", fmt.Errorf("the playlist lists no segment")
 }
 
-// listen measures what the subject does anyway: a broadcast goes on in the server.
-func (s *subject) listen(ctx context.Context) error {
+// connect makes the lanes' clients, and answers what closes their connections.
+func (s *subject) connect(trust *tls.Config) (disconnect func()) {
+	var transports [lanes]*http.Transport
+	for i := range s.lanes {
+		transports[i] = newTransport(trust)
+		s.lanes[i] = fetcher{client: &http.Client{Transport: transports[i]}, tally: &tally{}}
+	}
+	return func() {
+		for _, t := range transports {
+			t.CloseIdleConnections()
+		}
+	}
+}
+
+// prepare opens the connections, which are kept, and measures what the subject
+// does anyway: a broadcast goes on in the server.
+func (s *subject) prepare(ctx context.Context, protocol string) error {
+	for i := range s.lanes {
+		f := &s.lanes[i]
+		if _, _, err := f.get(ctx, s.playlist); err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+		if f.protocol != protocol {
+			return fmt.Errorf("the two servers are not alike: one speaks %s, one %s", protocol, f.protocol)
+		}
+	}
 	before, err := processorTime(s.pid)
 	if err != nil {
 		return err
@@ -183,7 +214,7 @@ func (s *subject) measure(
 	var group sync.WaitGroup
 	for lane := range lanes {
 		group.Go(func() {
-			f := &fetcher{client: &s.clientsOwn, tally: &tally{}}
+			f := &s.lanes[lane]
 			looked := began
 			for total.Load() < enough && failures[lane] == nil {
 				if lane == 0 && time.Since(looked) > fresh {

@@ -3,7 +3,9 @@ package bench
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,6 +44,7 @@ type room struct {
 // endpoints are where a viewer may watch.
 type endpoints struct {
 	HLS  string `json:"hls"`
+	DVR  string `json:"dvr"`
 	RTSP string `json:"rtsp"`
 	RTMP string `json:"rtmp"`
 }
@@ -118,6 +121,10 @@ func (c *control) once(ctx context.Context, method, path string, body []byte, in
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
 	answer, err := c.client.Do(req)
+	var strange *tls.CertificateVerificationError
+	if errors.As(err, &strange) {
+		return 0, fmt.Errorf("%s %s: %w (--insecure takes any certificate)", method, path, err)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w", method, path, err)
 	}

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,8 +32,10 @@ type LiveOptions struct {
 	Duration time.Duration
 	// BitrateBps of each broadcast's picture, in bits per second.
 	BitrateBps int
-	// DVR is the rooms' rewind window, 0 for none.
-	DVR time.Duration
+	// DVRWindow is the rooms' rewind window, 0 for none. It is full before anything is measured.
+	DVRWindow time.Duration
+	// Insecure takes any certificate, such as a self-signed one.
+	Insecure bool
 	// ServerPID is the server's process, for its processor time; 0 leaves that out.
 	ServerPID int
 	// Rounds of the comparison with a bare handler; 0 leaves it out.
@@ -46,10 +49,13 @@ type LiveOptions struct {
 // null without a process to look at.
 type LiveReport struct {
 	Mode             string      `json:"mode"`
+	Protocol         string      `json:"protocol"`
 	Publishers       int         `json:"publishers"`
 	Viewers          int         `json:"viewers"`
 	DurationS        float64     `json:"duration_s"`
 	BitrateBps       int         `json:"bitrate_bps"`
+	DVRWindowSeconds float64     `json:"dvr_window_seconds"`
+	DVRWindowFull    bool        `json:"dvr_window_full"`
 	DeliveredBytes   int64       `json:"delivered_bytes"`
 	Requests         int64       `json:"requests"`
 	Playlists        int64       `json:"playlists"`
@@ -85,6 +91,8 @@ func (o *LiveOptions) check() error {
 		return errors.New("--viewers must be 0 to 20000")
 	case o.Rounds < 0 || o.Rounds > 1000:
 		return errors.New("--rounds must be 0 to 1000")
+	case o.DVRWindow < 0 || o.DVRWindow > 12*time.Hour:
+		return errors.New("--dvr-window must be 0 to 43200 s")
 	case o.Duration <= 0:
 		return errors.New("--duration must be longer than nothing")
 	case o.ServerPID != 0 && !ownPID(o.ServerPID):
@@ -98,7 +106,10 @@ func Live(ctx context.Context, o LiveOptions) (report *LiveReport, err error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	api := &control{base: strings.TrimSuffix(o.URL, "/"), key: o.Key, client: &http.Client{Transport: newTransport()}}
+	trust := trusting(o.Insecure)
+	transport := newTransport(trust)
+	defer transport.CloseIdleConnections()
+	api := &control{base: strings.TrimSuffix(o.URL, "/"), key: o.Key, client: &http.Client{Transport: transport}}
 	o.Log.Info("encoding the clip", "seconds", clipSeconds, "bitrate_bps", o.BitrateBps)
 	c, err := Encode(ctx, o.FFmpeg, "1280x720", o.BitrateBps)
 	if err != nil {
@@ -120,7 +131,7 @@ func Live(ctx context.Context, o LiveOptions) (report *LiveReport, err error) {
 	for _, r := range stage {
 		address := r.IngestURLs.RTMP.URL + "#" + r.IngestURLs.RTMP.StreamKey
 		group.Go(func() {
-			if err := (&Publication{Clip: c}).Run(ctx, address); err != nil {
+			if err := (&Publication{Clip: c, TLS: trust}).Run(ctx, address); err != nil {
 				cancel(err)
 			}
 		})
@@ -131,13 +142,13 @@ func Live(ctx context.Context, o LiveOptions) (report *LiveReport, err error) {
 		}
 	}
 	o.Log.Info("on air", "publishers", o.Publishers)
-	run := &liveRun{o: o, api: api, rooms: stage}
+	run := &liveRun{o: o, api: api, trust: trust, rooms: stage}
 	return run.measure(ctx)
 }
 
 func openRooms(ctx context.Context, api *control, o *LiveOptions) (all []room, err error) {
 	for i := range o.Publishers {
-		r, err := api.makeRoom(ctx, fmt.Sprintf("bench %d", i+1), o.DVR)
+		r, err := api.makeRoom(ctx, fmt.Sprintf("bench %d", i+1), o.DVRWindow)
 		if r.ID != "" {
 			all = append(all, r)
 		}
@@ -171,6 +182,7 @@ func awaitLive(ctx context.Context, api *control, r room) error {
 type liveRun struct {
 	o     LiveOptions
 	api   *control
+	trust *tls.Config
 	rooms []room
 }
 
@@ -181,6 +193,9 @@ func (l *liveRun) measure(ctx context.Context) (*LiveReport, error) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer stop()
+	if err := l.fillWindows(ctx); err != nil {
+		return nil, err
+	}
 	var seen sum
 	viewers, err := l.admit(ctx)
 	if err != nil {
@@ -199,6 +214,7 @@ func (l *liveRun) measure(ctx context.Context) (*LiveReport, error) {
 	}
 	report := &LiveReport{
 		Mode: l.o.Mode, Publishers: l.o.Publishers, Viewers: len(viewers), DurationS: l.o.Duration.Seconds(), BitrateBps: l.o.BitrateBps,
+		DVRWindowSeconds: l.o.DVRWindow.Seconds(), DVRWindowFull: l.o.DVRWindow > 0,
 	}
 	close(measuring)
 	spent, err := l.serverTime(ctx, l.o.Duration)
@@ -219,6 +235,27 @@ func (l *liveRun) measure(ctx context.Context) (*LiveReport, error) {
 	return report, l.compare(ctx, report)
 }
 
+// fillWindows waits until every room's rewind window is full.
+func (l *liveRun) fillWindows(ctx context.Context) error {
+	if l.o.DVRWindow == 0 {
+		return nil
+	}
+	l.o.Log.Info("filling the rewind window", "seconds", l.o.DVRWindow.Seconds())
+	transport := newTransport(l.trust)
+	defer transport.CloseIdleConnections()
+	f := &fetcher{client: &http.Client{Transport: transport}, tally: &tally{}}
+	for _, r := range l.rooms {
+		seat, err := l.api.join(ctx, r)
+		if err != nil {
+			return fmt.Errorf("look at the rewind window: %w", err)
+		}
+		if err := fillWindow(ctx, f, seat.DVR, l.o.DVRWindow); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // compare adds the bare handler's figures where there is something to compare.
 func (l *liveRun) compare(ctx context.Context, report *LiveReport) error {
 	if l.o.ServerPID == 0 || l.o.Rounds == 0 || l.o.Mode != ModeHLS && l.o.Mode != ModeLLHLS {
@@ -229,7 +266,7 @@ func (l *liveRun) compare(ctx context.Context, report *LiveReport) error {
 		return err
 	}
 	l.o.Log.Info("comparing with a bare net/http handler", "rounds", l.o.Rounds)
-	c, err := compare(ctx, seat.HLS, l.o.ServerPID, l.o.Rounds)
+	c, err := compare(ctx, seat.HLS, l.trust, l.o.ServerPID, l.o.Rounds)
 	if err != nil {
 		return err
 	}
@@ -285,15 +322,17 @@ func (l *liveRun) viewer(at endpoints) (viewer, error) {
 	switch {
 	case l.o.Mode == ModeHLS || l.o.Mode == ModeLLHLS:
 		watch = func(ctx context.Context, t *tally) error {
-			transport := newTransport()
+			transport := newTransport(l.trust)
 			defer transport.CloseIdleConnections()
 			v := &hlsViewer{fetcher: fetcher{client: &http.Client{Transport: transport}, tally: t}, lowLatency: l.o.Mode == ModeLLHLS}
-			return v.watch(ctx, at.HLS)
+			err := v.watch(ctx, at.HLS)
+			t.protocol = v.protocol
+			return err
 		}
 	case l.o.Mode == ModeRTSP && at.RTSP != "":
 		watch = func(ctx context.Context, t *tally) error { return watchRTSP(ctx, at.RTSP, t) }
 	case l.o.Mode == ModeRTMP && at.RTMP != "":
-		watch = func(ctx context.Context, t *tally) error { return watchRTMP(ctx, at.RTMP, t) }
+		watch = func(ctx context.Context, t *tally) error { return watchRTMP(ctx, at.RTMP, l.trust, t) }
 	default:
 		return nil, fmt.Errorf("the server offers nothing to watch by %q", l.o.Mode)
 	}

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/url"
 	"time"
@@ -19,6 +20,8 @@ const writeWithin = 10 * time.Second
 // picture with a wall clock. What is not zero makes it a troublesome one.
 type Publication struct {
 	Clip *Clip
+	// TLS is for rtmps addresses; nil is the ordinary one.
+	TLS *tls.Config
 	// Clock gives the timestamp for what is sent at a time after the beginning.
 	Clock func(at time.Duration) time.Duration
 	// Padding is added to every picture as SEI, which unlike filler data nobody may drop, in bytes.
@@ -46,7 +49,7 @@ func (p *Publication) Run(ctx context.Context, address string) error {
 	if err != nil {
 		return fmt.Errorf("read the publishing address: %w", err)
 	}
-	s := &sender{Publication: p, client: &gortmplib.Client{URL: u, Publish: true}}
+	s := &sender{Publication: p, client: &gortmplib.Client{URL: u, Publish: true, TLSConfig: p.TLS}}
 	if err := s.client.Initialize(ctx); err != nil {
 		return fmt.Errorf("connect to the RTMP door: %w", err)
 	}

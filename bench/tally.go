@@ -21,6 +21,7 @@ type tally struct {
 	stalled         time.Duration
 	ages            []time.Duration // of pictures when they were delivered, from their wall clock
 	failure         error
+	protocol        string // of the first answer
 }
 
 // counts reports whether the measurement is on.
@@ -133,6 +134,7 @@ func (s *sum) fill(r *LiveReport) {
 		r.Stalls += t.stalls
 		r.StalledMs += t.stalled.Milliseconds()
 		ages = append(ages, t.ages...)
+		r.Protocol = max(r.Protocol, t.protocol)
 		if t.failure != nil {
 			r.Failures++
 			if r.FirstFailure == "" {

@@ -2,8 +2,10 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/bluenviron/gortmplib"
@@ -18,18 +20,43 @@ import (
 // readWithin bounds the wait for the next message of a broadcast.
 const readWithin = 15 * time.Second
 
+// toolBuffer is how much a tool buffers before it plays.
+const toolBuffer = 500 * time.Millisecond
+
+// pictures is a tool's picture track: what it shows stalls when its timestamps
+// come later than it shows them.
+type pictures struct {
+	player playout
+	last   time.Duration
+	begun  bool
+}
+
+// arrive notes that something of the picture with a timestamp came in.
+func (p *pictures) arrive(t *tally, at time.Duration) {
+	if p.begun && at > p.last {
+		if stalled := p.player.arrive(time.Now(), at-p.last); stalled > 0 {
+			t.stall(stalled)
+		}
+	}
+	if !p.begun || at > p.last {
+		p.last, p.begun = at, true
+	}
+}
+
 // watchRTMP plays by RTMP until ctx ends, and looks into every picture.
-func watchRTMP(ctx context.Context, address string, t *tally) error {
+func watchRTMP(ctx context.Context, address string, trust *tls.Config, t *tally) error {
 	u, err := url.Parse(address)
 	if err != nil {
 		return fmt.Errorf("read the playing address: %w", err)
 	}
-	client := &gortmplib.Client{URL: u}
+	t.protocol = strings.ToUpper(u.Scheme)
+	client := &gortmplib.Client{URL: u, TLSConfig: trust}
 	if err := client.Initialize(ctx); err != nil {
 		return fmt.Errorf("play by RTMP: %w", err)
 	}
 	defer client.Close()
 	defer context.AfterFunc(ctx, client.Close)()
+	shown := pictures{player: playout{behind: toolBuffer}}
 	for {
 		if err := client.NetConn().SetReadDeadline(time.Now().Add(readWithin)); err != nil {
 			return fmt.Errorf("play by RTMP: %w", err)
@@ -40,8 +67,11 @@ func watchRTMP(ctx context.Context, address string, t *tally) error {
 		}
 		switch m := msg.(type) {
 		case *message.Video:
-			t.received(len(m.AU))
-			t.media(m.AU)
+			if m.Type == message.VideoTypeAU {
+				t.received(len(m.AU))
+				t.media(m.AU)
+				shown.arrive(t, m.DTS)
+			}
 		case *message.Audio:
 			t.received(len(m.AU))
 		}
@@ -55,6 +85,7 @@ func watchRTSP(ctx context.Context, address string, t *tally) error {
 	if err != nil {
 		return fmt.Errorf("read the playing address: %w", err)
 	}
+	t.protocol = "RTSP over TCP"
 	tcp := gortsplib.ProtocolTCP
 	client := &gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Protocol: &tcp, ReadTimeout: readWithin, WriteTimeout: writeWithin}
 	if err := client.Start(); err != nil {
@@ -68,10 +99,15 @@ func watchRTSP(ctx context.Context, address string, t *tally) error {
 	if err := client.SetupAll(session.BaseURL, session.Medias); err != nil {
 		return fmt.Errorf("play by RTSP: %w", err)
 	}
+	shown := pictures{player: playout{behind: toolBuffer}}
+	var clock rtpClock
 	// One goroutine of the library reads, and calls this.
-	client.OnPacketRTPAny(func(_ *description.Media, _ format.Format, p *rtp.Packet) {
+	client.OnPacketRTPAny(func(m *description.Media, f format.Format, p *rtp.Packet) {
 		t.received(len(p.Payload))
 		t.media(p.Payload)
+		if m.Type == description.MediaTypeVideo {
+			shown.arrive(t, clock.at(p.Timestamp, f.ClockRate()))
+		}
 	})
 	if _, err := client.Play(nil); err != nil {
 		return fmt.Errorf("play by RTSP: %w", err)
@@ -86,4 +122,20 @@ func watchRTSP(ctx context.Context, address string, t *tally) error {
 		<-ended
 		return nil
 	}
+}
+
+// rtpClock counts on where RTP timestamps begin anew (RFC 3550, section 5.1).
+type rtpClock struct {
+	last  uint32
+	ticks int64
+	begun bool
+}
+
+// at is the time of a timestamp since the first one.
+func (c *rtpClock) at(timestamp uint32, rate int) time.Duration {
+	if c.begun {
+		c.ticks += int64(int32(timestamp - c.last)) // the nearer way round, which may be back
+	}
+	c.last, c.begun = timestamp, true
+	return time.Duration(c.ticks) * time.Second / time.Duration(rate)
 }

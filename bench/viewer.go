@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -23,14 +23,6 @@ const (
 	maxBody = 64 << 20
 )
 
-// newTransport is one viewer's connections; browsers ask for gzip, and so do we.
-func newTransport() *http.Transport {
-	return &http.Transport{
-		DisableCompression: true, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute,
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the machine under test may have a certificate of its own making
-	}
-}
-
 // fetcher gets what a player gets.
 type fetcher struct {
 	client *http.Client
@@ -38,6 +30,9 @@ type fetcher struct {
 	plain  bytes.Buffer
 	unzip  gzip.Reader
 	tally  *tally
+	// protocol is what the first answer came by, and certificate the server's, nil without TLS.
+	protocol    string
+	certificate *x509.Certificate
 }
 
 // errNotYet is a 503: no media yet.
@@ -62,6 +57,12 @@ func (f *fetcher) get(ctx context.Context, address string) (body []byte, compres
 		return nil, false, err
 	}
 	f.tally.answered(f.body.Len())
+	if f.protocol == "" {
+		f.protocol = protocolOf(answer)
+		if answer.TLS != nil {
+			f.certificate = answer.TLS.PeerCertificates[0]
+		}
+	}
 	switch answer.StatusCode {
 	case http.StatusOK:
 	case http.StatusServiceUnavailable:

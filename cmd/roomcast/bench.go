@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"time"
 
 	"roomcast/bench"
@@ -20,25 +21,43 @@ type benchCommand struct {
 
 // benchLive is "roomcast bench live".
 type benchLive struct {
-	URL        string        `name:"url" default:"http://localhost:8080" help:"The server's address."`
-	Key        string        `name:"key" env:"ROOMCAST_ADMIN_KEY" required:"" help:"An API key that may make rooms; best by the environment, where other users do not see it."`
-	Publishers int           `default:"1" help:"Broadcasts, each in a room of its own."`
-	Viewers    int           `default:"100" help:"Viewers, over all rooms."`
-	Mode       string        `enum:"hls,llhls,rtsp,rtmp" default:"llhls" help:"How they watch: ${enum}."`
-	Duration   time.Duration `default:"30s" help:"How long is measured."`
-	Bitrate    int           `default:"2500000" help:"Of each picture, in bits per second."`
-	DVR        time.Duration `name:"dvr" default:"2h" help:"The rooms' rewind window."`
-	ServerPID  int           `name:"server-pid" help:"The server's process on this machine: adds its processor time, and the comparison with a bare net/http handler."`
-	Rounds     int           `default:"12" help:"Rounds of the comparison; 0 leaves it out."`
-	FFmpeg     string        `name:"ffmpeg" default:"ffmpeg" help:"The program that makes the clip."`
-	JSON       bool          `name:"json" help:"Print the report as JSON."`
+	URL        string `name:"url" default:"http://localhost:8080" help:"The server's address."`
+	Key        string `name:"key" env:"ROOMCAST_ADMIN_KEY" required:"" help:"An API key that may make rooms; best by the environment, where other users do not see it."`
+	Publishers int    `default:"1" help:"Broadcasts, each in a room of its own."`
+	Viewers    int    `default:"100" help:"Viewers, over all rooms."`
+	Mode       string `enum:"hls,llhls,rtsp,rtmp" default:"llhls" help:"How they watch: ${enum}."`
+	Duration   span   `default:"30" help:"How long is measured, in seconds or as in 1m30s."`
+	Bitrate    int    `default:"2500000" help:"Of each picture, in bits per second."`
+	DVRWindow  span   `name:"dvr-window" default:"30" help:"The rooms' rewind window, in seconds or as in 1m30s. Measuring begins when it is full; 0 is none."`
+	ServerPID  int    `name:"server-pid" help:"The server's process on this machine: adds its processor time, and the comparison with a bare net/http handler."`
+	Rounds     int    `default:"12" help:"Rounds of the comparison; 0 leaves it out."`
+	Insecure   bool   `help:"Take any certificate, such as a self-signed one."`
+	FFmpeg     string `name:"ffmpeg" default:"ffmpeg" help:"The program that makes the clip."`
+	JSON       bool   `name:"json" help:"Print the report as JSON."`
+}
+
+// span is a time on the command line: a number of seconds, or Go's notation.
+type span time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *span) UnmarshalText(b []byte) error {
+	text := string(b)
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		text += "s"
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return fmt.Errorf("%q is neither seconds nor like 1m30s", b)
+	}
+	*s = span(d)
+	return nil
 }
 
 // Run implements the command.
 func (c *benchLive) Run(p *process) error {
 	report, err := bench.Live(p.ctx, bench.LiveOptions{
-		URL: c.URL, Key: c.Key, Publishers: c.Publishers, Viewers: c.Viewers, Mode: c.Mode, Duration: c.Duration,
-		BitrateBps: c.Bitrate, DVR: c.DVR, ServerPID: c.ServerPID, Rounds: c.Rounds, FFmpeg: c.FFmpeg,
+		URL: c.URL, Key: c.Key, Publishers: c.Publishers, Viewers: c.Viewers, Mode: c.Mode, Duration: time.Duration(c.Duration),
+		BitrateBps: c.Bitrate, DVRWindow: time.Duration(c.DVRWindow), Insecure: c.Insecure, ServerPID: c.ServerPID, Rounds: c.Rounds, FFmpeg: c.FFmpeg,
 		Log: slog.New(slog.NewTextHandler(p.stderr, nil)),
 	})
 	if err != nil {
@@ -59,10 +78,13 @@ func (c *benchLive) Run(p *process) error {
 
 // printLive is the report for people.
 func printLive(out io.Writer, r *bench.LiveReport) error {
-	_, err := fmt.Fprintf(out, "%d broadcasts of %.1f Mb/s, %d viewers by %s, %.0f s\n", r.Publishers, float64(r.BitrateBps)/1e6, r.Viewers, r.Mode, r.DurationS)
+	_, err := fmt.Fprintf(out, "%d broadcasts of %.1f Mb/s, %d viewers by %s (%s), %.0f s\n", r.Publishers, float64(r.BitrateBps)/1e6, r.Viewers, r.Mode, r.Protocol, r.DurationS)
 	say := func(name, format string, a ...any) {
 		_, e := fmt.Fprintf(out, "  %-12s "+format+"\n", append([]any{name}, a...)...)
 		err = errors.Join(err, e)
+	}
+	if r.DVRWindowFull {
+		say("window", "%.0f s, full", r.DVRWindowSeconds)
 	}
 	say("delivered", "%.1f MB, %d requests, %d of them playlists", float64(r.DeliveredBytes)/1e6, r.Requests, r.Playlists)
 	say("latency", "%.0f ms median, %.0f ms 95%%, %.0f ms 99%% (%d pictures, from their clock to the viewer's memory)", r.LatencyP50Ms, r.LatencyP95Ms, r.LatencyP99Ms, r.Pictures)

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,6 +28,9 @@ type Options struct {
 	Dir string
 	// AdminKey is the configured API key; empty: AdminKey.
 	AdminKey string
+	// TLS makes the HTTP address speak HTTPS, and opens RTMPS in RTMP's place, with a certificate that only the
+	// harness's own clients trust.
+	TLS bool
 	// Env is more environment, "ROOMCAST_X=y"; it goes over the harness's own.
 	Env []string
 }
@@ -60,8 +64,17 @@ func Start(t testing.TB, o Options) *Server {
 		o.AdminKey = AdminKey
 	}
 	s := &Server{Dir: o.Dir, Out: &Output{}, t: t, opts: o, key: o.AdminKey}
+	transport := &http.Transport{MaxIdleConnsPerHost: 32}
+	if o.TLS {
+		roots, err := selfSigned(s.certificate(), s.privateKey())
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots}
+		transport.ForceAttemptHTTP2 = true
+	}
 	s.http = &http.Client{
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 32},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for _, address := range []*string{&s.HTTP, &s.RTMP, &s.RTSP, &s.SRT, &s.WebRTC, &s.Metrics} {
@@ -106,6 +119,10 @@ func (s *Server) Command(args ...string) *exec.Cmd {
 		"ROOMCAST_LOG_FORMAT=json",
 		"ROOMCAST_LOG_LEVEL=debug",
 	)
+	if s.opts.TLS {
+		cmd.Env = append(cmd.Env, "ROOMCAST_RTMP_ADDRESS=off", "ROOMCAST_RTMPS_ADDRESS="+s.RTMP,
+			"ROOMCAST_TLS_CERT_FILE="+s.certificate(), "ROOMCAST_TLS_KEY_FILE="+s.privateKey())
+	}
 	cmd.Env = append(cmd.Env, s.opts.Env...)
 	// The process dies with the test, however that ends.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -155,7 +172,12 @@ func (s *Server) Ready() bool {
 }
 
 // URL returns the whole URL of a path on the HTTP listener.
-func (s *Server) URL(path string) string { return "http://" + s.HTTP + path }
+func (s *Server) URL(path string) string {
+	if s.opts.TLS {
+		return "https://" + s.HTTP + path
+	}
+	return "http://" + s.HTTP + path
+}
 
 // PID returns the id of the process.
 func (s *Server) PID() int {
