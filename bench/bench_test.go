@@ -16,6 +16,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -270,6 +271,26 @@ func TestAToolStallsWhenPicturesComeLate(t *testing.T) {
 			t.Errorf("%d stalls, %s", seen.stalls, seen.stalled)
 		}
 	})
+}
+
+func TestProcessorTimeIsThatOfTheProcess(t *testing.T) {
+	child := exec.Command("sh", "-c", "while :; do :; done")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = child.Wait() }() // it was killed
+	defer func() { _ = child.Process.Kill() }()
+	for range 500 {
+		spent, err := processorTime(child.Process.Pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if spent > 50*time.Millisecond {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Error("a process that does nothing but count has used no time")
 }
 
 func TestWrongOptionsAreRefusedByName(t *testing.T) {

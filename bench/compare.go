@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +18,7 @@ const (
 	bytesPerRound     = 128 << 20
 	playlistsPerRound = 5000
 	// quiet is how long the server is watched while nobody asks it for anything.
-	quiet = 2 * time.Second
+	quiet = 4 * time.Second
 	// fresh is how long a segment's name is used before it is looked up again.
 	fresh = time.Second
 )
@@ -250,6 +249,6 @@ func (s *subject) cost() Cost {
 
 // ownPID reports whether a process can be measured from here.
 func ownPID(pid int) bool {
-	_, err := os.Stat(fmt.Sprintf("/proc/%d/stat", pid))
+	_, err := processorTime(pid)
 	return err == nil
 }

@@ -1,7 +1,7 @@
 // Package bench loads a running server as its users would and says what that
 // cost: it makes rooms through the API, publishes a real encoding with a wall
 // clock in every picture, watches it many times over, and reads the server's
-// processor time from /proc. Beside the server, in the same run, it asks a bare
+// processor time from the kernel. Beside the server, in the same run, it asks a bare
 // net/http handler for the same bytes by the same protocol (HTTP/1.1, or HTTP/2
 // over TLS with the same kind of key), so that figures of a noisy machine still
 // say something as a ratio. The rooms' rewind windows are full before anything

@@ -1,34 +1,31 @@
 package bench
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// userHertz is the unit of /proc/PID/stat on every Linux that Go runs on (proc(5), sysconf(_SC_CLK_TCK)).
-const userHertz = 100
+// maxPID is the largest process id that Linux gives (PID_MAX_LIMIT, proc_sys_kernel(5)).
+const maxPID = 1 << 22
 
-// processorTime is what a process has used so far, its own and the kernel's for it.
+// processClock is the kernel's clock of a process's processor time: its own and
+// the kernel's for it, by the scheduler, to the nanosecond (clock_getcpuclockid(3);
+// CPUCLOCK_SCHED of MAKE_PROCESS_CPUCLOCK in the kernel's posix-timers_types.h).
+func processClock(pid int) int32 {
+	const sched = 2
+	return int32(^pid<<3 | sched)
+}
+
+// processorTime is what a process has used so far.
 func processorTime(pid int) (time.Duration, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
+	if pid < 1 || pid > maxPID {
+		return 0, fmt.Errorf("read the processor time of %d: no process has this id", pid)
+	}
+	var spent unix.Timespec
+	if err := unix.ClockGettime(processClock(pid), &spent); err != nil {
 		return 0, fmt.Errorf("read the processor time of %d: %w", pid, err)
 	}
-	// The name, in brackets, may hold anything.
-	fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("read the processor time of %d: unknown format", pid)
-	}
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(string(f), 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("read the processor time of %d: %w", pid, err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * time.Second / userHertz, nil
+	return time.Duration(spent.Nano()), nil
 }
