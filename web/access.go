@@ -34,7 +34,7 @@ func (a *access) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	info := a.resolver.Resolve(r)
 	r = r.WithContext(request.With(r.Context(), info))
-	w.Header().Set("X-Request-Id", info.ID)
+	w.Header()["X-Request-Id"] = []string{info.ID}
 	answer := &response{ResponseWriter: w}
 	defer a.finish(answer, r, info, began)
 	a.next.ServeHTTP(answer, r)
@@ -73,10 +73,12 @@ func (a *access) finish(answer *response, r *http.Request, info *request.Info, b
 }
 
 // routeOf is the pattern that matched, without its method.
-func routeOf(r *http.Request) string {
-	_, path, found := strings.Cut(r.Pattern, " ")
+func routeOf(r *http.Request) string { return routePath(r.Pattern) }
+
+func routePath(pattern string) string {
+	_, path, found := strings.Cut(pattern, " ")
 	if !found {
-		path = r.Pattern
+		path = pattern
 	}
 	if path == "" || path == "/" {
 		return unmatched

@@ -59,11 +59,13 @@ type hlsRoutes struct {
 	meter   *meter
 	log     *slog.Logger
 	lengths lengths
+	// ordinary is the per-request bookkeeping around a handler.
+	ordinary func(http.Handler) http.Handler
 }
 
 func (h *hlsRoutes) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /hls/{room}/{ticket}/{name}", h.multivariant)
-	mux.HandleFunc("GET /hls/{room}/{ticket}/{player}/{name}", h.playlist)
+	mux.HandleFunc(playlistPattern, h.playlist)
 }
 
 func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
@@ -93,39 +95,10 @@ func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
 	}
 	blob, err := playlist(r.Context(), room, newPlayer())
 	if err != nil {
-		h.refuseMedia(w, r, err)
+		h.refuseAs(w, r, err, mediaStatus(err))
 		return
 	}
-	writePlaylist(w, r, blob)
-}
-
-func (h *hlsRoutes) playlist(w http.ResponseWriter, r *http.Request) {
-	room, player := r.PathValue("room"), r.PathValue("player")
-	name, ok := strings.CutSuffix(r.PathValue("name"), playlistSuffix)
-	if !ok || !fitPlayer(player) {
-		h.refuse(w, r, &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such playlist"})
-		return
-	}
-	query, err := ParsePlaylistQuery(r.URL.RawQuery)
-	if err != nil {
-		// rfc8216bis section 6.2.5.2 asks for 400.
-		h.refuseAs(w, r, err, http.StatusBadRequest)
-		return
-	}
-	if _, err := h.tickets.Ticket(r.Context(), room, r.PathValue("ticket"), player); err != nil {
-		h.refuse(w, r, err)
-		return
-	}
-	blob, err := h.media.Playlist(r.Context(), room, name, query)
-	switch {
-	case rooms.CodeOf(err) == rooms.CodeValidationFailed: // A directive too far ahead, as above.
-		h.refuseAs(w, r, err, http.StatusBadRequest)
-		return
-	case err != nil:
-		h.refuseMedia(w, r, err)
-		return
-	}
-	writePlaylist(w, r, blob)
+	h.writePlaylist(w, r, blob)
 }
 
 // refuse answers a refusal under its code's own status.
@@ -133,18 +106,17 @@ func (h *hlsRoutes) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	h.refuseAs(w, r, err, 0)
 }
 
-// refuseMedia answers that there is no media, which is 503: players come again;
-// or that the playlist asked for is too far ahead, which is 400 (rfc8216bis
-// section 6.2.5.2).
-func (h *hlsRoutes) refuseMedia(w http.ResponseWriter, r *http.Request, err error) {
-	status := 0
+// mediaStatus is the status of a refusal that there is no media, which is 503:
+// players come again; or that the playlist asked for is too far ahead, which is
+// 400 (rfc8216bis section 6.2.5.2); 0 is the error's own.
+func mediaStatus(err error) int {
 	switch rooms.CodeOf(err) {
 	case rooms.CodeNotReady:
-		status = http.StatusServiceUnavailable
+		return http.StatusServiceUnavailable
 	case rooms.CodeValidationFailed:
-		status = http.StatusBadRequest
+		return http.StatusBadRequest
 	}
-	h.refuseAs(w, r, err, status)
+	return 0
 }
 
 func (h *hlsRoutes) refuseAs(w http.ResponseWriter, r *http.Request, err error, status int) {
@@ -173,21 +145,21 @@ var (
 func allowAllOrigins(w http.ResponseWriter) { w.Header()["Access-Control-Allow-Origin"] = anyOrigin }
 
 // writePlaylist sends a playlist; caches never keep one beyond what live says.
-func writePlaylist(w http.ResponseWriter, r *http.Request, blob hls.Blob) {
-	h := w.Header()
-	h["Access-Control-Allow-Origin"] = anyOrigin
-	h["Content-Type"] = mediaType(blob.ContentType)
-	h["Cache-Control"] = cacheControl(blob.MaxAge)
-	h["Cross-Origin-Resource-Policy"] = crossOrigin
+func (h *hlsRoutes) writePlaylist(w http.ResponseWriter, r *http.Request, blob hls.Blob) {
+	header := w.Header()
+	header["Access-Control-Allow-Origin"] = anyOrigin
+	header["Content-Type"] = mediaType(blob.ContentType)
+	header["Cache-Control"] = cacheControl(blob.MaxAge)
+	header["Cross-Origin-Resource-Policy"] = crossOrigin
 	body := blob.Body
 	if blob.Gzip != nil {
-		h["Vary"] = byEncoding
+		header["Vary"] = byEncoding
 		if acceptsGzip(r) {
-			h["Content-Encoding"] = gzipEncoding
+			header["Content-Encoding"] = gzipEncoding
 			body = blob.Gzip
 		}
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	header["Content-Length"] = h.lengths.of(len(body))
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body) // The player may have gone; nothing is left to do.
 	}

@@ -53,6 +53,27 @@ func TestPlaylistsStandBehindTickets(t *testing.T) {
 	}
 }
 
+func TestMediaPlaylistsAreGivenWithoutBookkeepingAndRefusedWithIt(t *testing.T) {
+	d := newDoor(t, nil)
+	given := d.ask("GET", "/hls/"+room+"/"+ticket+"/p1/live.m3u8?_HLS_msn=1")
+	if given.StatusCode != 200 || given.Header.Get("X-Request-Id") != "" || given.Header.Get("X-Content-Type-Options") != "nosniff" || strings.Contains(d.log.String(), "{player}") {
+		t.Errorf("%d %v\n%s", given.StatusCode, given.Header, d.log)
+	}
+	refused := d.ask("GET", "/hls/"+room+"/removed/p1/live.m3u8", "X-Request-Id", "id-1")
+	if refused.StatusCode != 403 || refused.Header.Get("X-Request-Id") != "id-1" || refused.Header.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(d.log.String(), `"route":"/hls/{room}/{ticket}/{player}/{name}","status":403`) {
+		t.Errorf("%d %v\n%s", refused.StatusCode, refused.Header, d.log)
+	}
+	for _, other := range []string{"/hls/" + room + "//p1/live.m3u8", "/hls/" + room + "/../p1/live.m3u8", "/hls/" + room + "/" + ticket + "/p1/x/live.m3u8"} {
+		if r := d.ask("GET", other); r.StatusCode == 200 {
+			t.Errorf("%s is a playlist", other)
+		}
+	}
+	// Escaped, it is the same address.
+	if r := d.ask("GET", "/hls/"+room+"/"+ticket+"/p%31/live.m3u8"); r.StatusCode != 200 {
+		t.Errorf("%d", r.StatusCode)
+	}
+}
+
 func TestEachFetchOfTheMultivariantPlaylistBeginsAPlayer(t *testing.T) {
 	d := newDoor(t, nil)
 	seen := map[string]bool{}

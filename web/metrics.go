@@ -24,6 +24,7 @@ type Census struct {
 // meter counts HTTP.
 type meter struct {
 	durations *prometheus.HistogramVec
+	playlists prometheus.Observer // the durations of media playlists that were given
 	objects   prometheus.Counter
 	sent      prometheus.Counter
 }
@@ -42,6 +43,7 @@ func newMeter(registry *prometheus.Registry, census func(context.Context) Census
 			Name: "roomcast_hls_object_bytes_total", Help: "Bytes of HLS segments, parts and init segments served.",
 		}),
 	}
+	m.playlists = m.durations.WithLabelValues(routePath(playlistPattern), "2xx")
 	registry.MustRegister(m.durations, m.objects, m.sent,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if census != nil {

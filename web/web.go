@@ -93,7 +93,13 @@ func New(ctx context.Context, o Options) (*Handler, error) {
 	}
 	resolver := request.NewResolver(o.TrustedProxies, o.Log)
 	h.unshared = func(a netip.Addr) bool { return a.IsLoopback() || resolver.Trusts(a) }
-	h.chain = &access{next: h.drained(secured(preflight(mux))), resolver: resolver, log: o.Log, meter: meter}
+	kept := func(next http.Handler) http.Handler {
+		return &access{next: secured(next), resolver: resolver, log: o.Log, meter: meter}
+	}
+	h.chain = kept(h.drained(preflight(mux)))
+	if h.objects != nil {
+		h.objects.ordinary = kept
+	}
 	return h, nil
 }
 
@@ -102,9 +108,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 {
 		boundBody(w)
 	}
-	// Media objects are asked for far more often than anything else, need no ticket and are the same for everybody:
-	// they go a way of their own, past the per-request bookkeeping.
-	if h.objects != nil && !h.draining.Load() && h.objects.serveObject(w, r) {
+	// Media objects and media playlists are asked for far more often than anything else: they go a way of their own, past
+	// the per-request bookkeeping.
+	if h.objects != nil && !h.draining.Load() && (h.objects.serveObject(w, r) || h.objects.servePlaylist(w, r)) {
 		return
 	}
 	h.chain.ServeHTTP(w, r)

@@ -165,7 +165,7 @@ func TestPreflightsAreAnsweredWhereOtherOriginsMayCall(t *testing.T) {
 func TestTheAccessLogHasRoutesAndNoSecrets(t *testing.T) {
 	d := newDoor(t, func(o *web.Options) { o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} })
 	paths := []string{
-		"/join/canary-token?canary-query=1", "/hls/" + room + "/" + ticket + "/index.m3u8", "/hls/" + room + "/" + ticket + "/canary-player/live.m3u8?x=canary-query",
+		"/join/canary-token?canary-query=1", "/hls/" + room + "/" + ticket + "/index.m3u8", "/hls/" + room + "/removed/canary-player/live.m3u8?x=canary-query",
 		"/canary-path", "/embed/canary-room", "/embed/panic",
 	}
 	for _, path := range paths {
