@@ -117,14 +117,20 @@ func (h *house) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		b, err = h.hub.Rewind(req.Context(), "room", "p1")
 	case rest == "ticket/index.m3u8":
 		b, err = h.hub.Multivariant(req.Context(), "room", "p1")
+	case rest == "ticket/preview.m3u8":
+		b, err = h.hub.PreviewMultivariant(req.Context(), "room", "p1/preview")
 	default:
+		playlist := h.hub.Playlist
+		if strings.Contains(rest, "/preview/") {
+			playlist = h.hub.PreviewPlaylist
+		}
 		q := hls.Query{Skip: req.URL.Query().Has("_HLS_skip")}
 		if v := req.URL.Query().Get("_HLS_msn"); v != "" {
 			q.MSN, _ = strconv.Atoi(v)
 			q.Part, err = strconv.Atoi(req.URL.Query().Get("_HLS_part"))
 			q.WholeSegment = err != nil
 		}
-		b, err = h.hub.Playlist(req.Context(), "room", strings.TrimSuffix(rest[strings.LastIndex(rest, "/")+1:], ".m3u8"), q)
+		b, err = playlist(req.Context(), "room", strings.TrimSuffix(rest[strings.LastIndex(rest, "/")+1:], ".m3u8"), q)
 	}
 	switch rooms.CodeOf(err) {
 	case "":

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"roomcast/ingest"
@@ -364,8 +365,9 @@ func (h *Hub) show(roomID string) (*hls.Packager, error) {
 }
 
 var (
-	errNoMedia  = &rooms.Error{Code: rooms.CodeNotReady, Detail: "no media yet", RetryAfter: time.Second}
-	errNoObject = &rooms.Error{Code: rooms.CodeNotFound, Detail: "no such object"}
+	errNoMedia   = &rooms.Error{Code: rooms.CodeNotReady, Detail: "no media yet", RetryAfter: time.Second}
+	errNoPreview = &rooms.Error{Code: rooms.CodeNotReady, Detail: "there is no preview now", RetryAfter: time.Second}
+	errNoObject  = &rooms.Error{Code: rooms.CodeNotFound, Detail: "no such object"}
 )
 
 // Multivariant is the multivariant playlist for one player: a path element
@@ -393,8 +395,20 @@ func (h *Hub) Playlist(ctx context.Context, roomID, name string, q hls.Query) (h
 
 // Object is a segment, part or init segment. not_found if there is none.
 func (h *Hub) Object(roomID, name string) (hls.Blob, error) {
-	p, err := h.show(roomID)
+	r := h.find(roomID)
+	if r == nil {
+		return hls.Blob{}, errNoObject
+	}
+	b, err := object(&r.packager, name)
 	if err != nil {
+		b, err = object(&r.preview, name)
+	}
+	return b, err
+}
+
+func object(of *atomic.Pointer[hls.Packager], name string) (hls.Blob, error) {
+	p := of.Load()
+	if p == nil {
 		return hls.Blob{}, errNoObject
 	}
 	return p.Object(name)
@@ -402,6 +416,12 @@ func (h *Hub) Object(roomID, name string) (hls.Blob, error) {
 
 // AwaitObject is Object, but waits for a part that a playlist announced.
 func (h *Hub) AwaitObject(ctx context.Context, roomID, name string) (hls.Blob, error) {
+	if b, err := h.Object(roomID, name); err == nil {
+		return b, nil
+	}
+	if p, err := h.previewed(roomID); err == nil && p.Announced(name) {
+		return p.Await(ctx, name)
+	}
 	p, err := h.show(roomID)
 	if err != nil {
 		return hls.Blob{}, errNoObject

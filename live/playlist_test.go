@@ -118,6 +118,15 @@ func TestPlaylistsKeepTheRulesWhileThePublisherIsAway(t *testing.T) {
 	}
 }
 
+func TestPlaylistsOfAPreviewKeepTheRules(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, func(s *rooms.Settings) { s.Features.LowLatency, s.Features.PreviewBeforeLive = true, true })
+	h.start(source{seconds: 60, pace: true, rate: "25", video: []string{"-g", "25", "-bf", "0", "-sc_threshold", "0"}})
+	preview := h.http + "/hls/room/ticket/preview.m3u8"
+	eventually(t, 10*time.Second, "there is a preview", func() bool { _, err := ask(t.Context(), preview); return err == nil })
+	follow(t, preview, 6*time.Second)
+}
+
 func TestPlaylistsOfALadderKeepTheRules(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, func(s *rooms.Settings) {

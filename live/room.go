@@ -22,6 +22,8 @@ type room struct {
 	id  string
 	// packager is of the current show, or the one that just ended.
 	packager atomic.Pointer[hls.Packager]
+	// preview is of what is sent before the show, nil unless in preview.
+	preview atomic.Pointer[hls.Packager]
 	// archive is its rewind window, nil without.
 	archive atomic.Pointer[dvr.Archive]
 	// recent is of the current show, never nil.
@@ -49,7 +51,7 @@ type room struct {
 
 	startedAt, interruptedAt time.Time
 	bytesIn                  int64
-	endShow                  func()
+	endShow, endPreview      func()
 	resumed                  bool // the show began in an earlier process, and has no packager yet
 
 	window *time.Timer // reconnect window; nil when not running
@@ -185,8 +187,14 @@ func (r *room) apply(e event) bool {
 		r.resumed = false
 		r.rest = time.AfterFunc(restTime, r.restOver)
 	}
+	if from == Preview && to != Preview {
+		r.closePreview()
+	}
 	if from.newShow(to) || to == Live && r.resumed {
 		r.openShow()
+	}
+	if to == Preview && from != Preview {
+		r.openPreview()
 	}
 	if to == Waiting || to == Preview && from != Preview {
 		r.startedAt, r.interruptedAt = time.Time{}, time.Time{}
@@ -266,6 +274,7 @@ func (r *room) shutdown(reason error) {
 	r.stopTimer(&r.window)
 	r.stopTimer(&r.rest)
 	r.closeShow()
+	r.closePreview()
 	r.stream.Close()
 	r.swapArchive(nil)
 	r.mu.Unlock()

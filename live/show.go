@@ -10,8 +10,10 @@ import (
 	"roomcast/rooms"
 )
 
-// openShow starts packaging what comes in, from the last key frame on.
+// openShow starts packaging what comes in, from the next key frame on: what was
+// before is not of the show.
 func (r *room) openShow() {
+	r.renewStream()
 	r.stopTimer(&r.rest)
 	now := time.Now()
 	if !r.resumed {
@@ -37,12 +39,22 @@ func (r *room) openShow() {
 	r.packager.Store(p)
 	reader := r.stream.NewReader(context.Background(), media.ReaderLimits{})
 	following, over := context.WithCancel(context.Background())
-	r.endShow = func() { reader.Finish(); over() }
+	r.endShow = over
 	show := Show{RoomID: r.id, Settings: r.settings, StartedAt: now, Stream: r.stream, Packager: p}
 	for _, follow := range r.hub.o.Follow {
 		r.hub.shows.Go(func() { follow(following, show) })
 	}
 	r.startLadder(following, show)
+	r.pack(p, reader, func() {
+		if archive != nil {
+			archive.End()
+		}
+	})
+}
+
+// pack carries what a reader of the room's stream gets to a packager, until the
+// reader ends.
+func (r *room) pack(p *hls.Packager, reader *media.Reader, then func()) {
 	r.hub.shows.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		var ticking sync.WaitGroup
@@ -51,15 +63,21 @@ func (r *room) openShow() {
 		cancel()
 		ticking.Wait()
 		p.End()
-		if archive != nil {
-			archive.End()
-		}
+		then()
 	})
 }
 
-// closeShow ends the packager, and with it the playlist.
+// renewStream gives what comes from here on a stream of its own, so that no
+// reader of it gets what came before.
+func (r *room) renewStream() {
+	r.stream.Close()
+	r.stream = media.NewStream(media.Limits{})
+}
+
+// closeShow ends the stream, and with it the packager and the playlist.
 func (r *room) closeShow() {
 	if r.endShow != nil {
+		r.stream.Close()
 		r.endShow()
 		r.endShow = nil
 		r.hub.ClearWarning(r.id, "no_ladder")

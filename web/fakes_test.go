@@ -73,6 +73,17 @@ func (m *media) Playlist(_ context.Context, _, _ string, q hls.Query) (hls.Blob,
 	return hls.Blob{Body: []byte("#EXTM3U plain"), Gzip: []byte("#EXTM3U small"), ContentType: "application/vnd.apple.mpegurl"}, m.err
 }
 
+// PreviewMultivariant and PreviewPlaylist have what the others have, said to be a preview.
+func (m *media) PreviewMultivariant(ctx context.Context, roomID, player string) (hls.Blob, error) {
+	return m.Multivariant(ctx, roomID, player)
+}
+
+func (m *media) PreviewPlaylist(ctx context.Context, roomID, name string, q hls.Query) (hls.Blob, error) {
+	b, err := m.Playlist(ctx, roomID, name, q)
+	b.Body = append(b.Body, " preview"...)
+	return b, err
+}
+
 func (m *media) Object(roomID, name string) (hls.Blob, error) {
 	if blob, ok := m.objects[roomID+"/"+name]; ok {
 		return blob, nil
@@ -113,7 +124,9 @@ func (t tickets) Ticket(_ context.Context, roomID, given, player string) (rooms.
 	t.media.player = player
 	switch {
 	case roomID == room && given == ticket:
-		return rooms.Grant{RoomID: room}, nil
+		return rooms.Grant{RoomID: room, Role: rooms.Participant}, nil
+	case roomID == room && given == "moderator":
+		return rooms.Grant{RoomID: room, Role: rooms.Moderator}, nil
 	case given == "removed":
 		return rooms.Grant{}, &rooms.Error{Code: rooms.CodeBanned, Detail: "removed from this room"}
 	case given == "full":

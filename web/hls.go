@@ -24,6 +24,9 @@ type HLS interface {
 	Multivariant(ctx context.Context, roomID, player string) (hls.Blob, error)
 	// Playlist gives a media playlist; it waits, for a bounded time, until it holds what the query asks for.
 	Playlist(ctx context.Context, roomID, name string, q hls.Query) (hls.Blob, error)
+	// PreviewMultivariant and PreviewPlaylist give the playlists of what is sent before the show.
+	PreviewMultivariant(ctx context.Context, roomID, player string) (hls.Blob, error)
+	PreviewPlaylist(ctx context.Context, roomID, name string, q hls.Query) (hls.Blob, error)
 	// Object gives a segment, part or init segment.
 	Object(roomID, name string) (hls.Blob, error)
 	// AwaitObject is Object, but waits, for a bounded time, for a part that a playlist announced.
@@ -66,6 +69,7 @@ type hlsRoutes struct {
 func (h *hlsRoutes) routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /hls/{room}/{ticket}/{name}", h.multivariant)
 	mux.HandleFunc(playlistPattern, h.playlist)
+	mux.HandleFunc(previewPattern, h.previewPlaylist)
 }
 
 func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
@@ -80,6 +84,9 @@ func (h *hlsRoutes) multivariant(w http.ResponseWriter, r *http.Request) {
 		playlist = h.media.Rewind
 	case posterName:
 		playlist = nil
+	case previewName:
+		h.preview(w, r)
+		return
 	default:
 		h.refuse(w, r, noSuchObject)
 		return

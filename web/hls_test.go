@@ -34,6 +34,12 @@ func TestPlaylistsStandBehindTickets(t *testing.T) {
 		"a player's name that is too long":        {base + ticket + "/" + strings.Repeat("p", 33) + "/live.m3u8", 404, "not_found"},
 		"a part without its segment":              {base + ticket + "/p1/live.m3u8?_HLS_part=1", 400, "validation_failed"},
 		"the objects' folder has no playlist":     {base + "o/index.m3u8", 404, "not_found"},
+		"a participant asks for the preview":      {base + ticket + "/preview.m3u8", 403, "forbidden"},
+		"and for its media playlist":              {base + ticket + "/p1/preview/live.m3u8", 403, "forbidden"},
+		"a forged ticket, the preview":            {base + "forged/p1/preview/live.m3u8", 404, "not_found"},
+		"a moderator asks for the preview":        {base + "moderator/preview.m3u8", 200, ""},
+		"and for a preview's playlist":            {base + "moderator/p1/preview/live.m3u8", 200, ""},
+		"what is no preview":                      {base + "moderator/p1/preview/live.mp4", 404, "not_found"},
 		"an object that is not there, or no more": {base + "o/gone.m4s", 404, "not_found"},
 	}
 	for name, tt := range tests {
@@ -71,6 +77,17 @@ func TestMediaPlaylistsAreGivenWithoutBookkeepingAndRefusedWithIt(t *testing.T) 
 	// Escaped, it is the same address.
 	if r := d.ask("GET", "/hls/"+room+"/"+ticket+"/p%31/live.m3u8"); r.StatusCode != 200 {
 		t.Errorf("%d", r.StatusCode)
+	}
+}
+
+func TestAPreviewHasPlaylistsOfItsOwn(t *testing.T) {
+	d := newDoor(t, nil)
+	index := textOf(t, d.ask("GET", "/hls/"+room+"/moderator/preview.m3u8"))
+	if !regexp.MustCompile(`(?m)^[\w-]+/preview/live\.m3u8$`).MatchString(index) {
+		t.Errorf("%s", index)
+	}
+	if got := textOf(t, d.ask("GET", "/hls/"+room+"/moderator/p1/preview/live.m3u8")); !strings.HasSuffix(got, " preview") {
+		t.Errorf("%s", got)
 	}
 }
 

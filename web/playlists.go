@@ -76,14 +76,9 @@ func (h *hlsRoutes) playlist(w http.ResponseWriter, r *http.Request) {
 
 // mediaPlaylist admits a viewer and gets what is asked for.
 func (h *hlsRoutes) mediaPlaylist(r *http.Request, path playlistPath) (hls.Blob, *refusal) {
-	name, ok := strings.CutSuffix(path.name, playlistSuffix)
-	if !ok || !fitPlayer(path.player) {
-		return hls.Blob{}, &refusal{&rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such playlist"}, 0}
-	}
-	query, err := ParsePlaylistQuery(r.URL.RawQuery)
-	if err != nil {
-		// rfc8216bis section 6.2.5.2 asks for 400.
-		return hls.Blob{}, &refusal{err, http.StatusBadRequest}
+	name, query, no := asked(r, path)
+	if no != nil {
+		return hls.Blob{}, no
 	}
 	if _, err := h.tickets.Ticket(r.Context(), path.room, path.ticket, path.player); err != nil {
 		return hls.Blob{}, &refusal{err, 0}
@@ -93,4 +88,18 @@ func (h *hlsRoutes) mediaPlaylist(r *http.Request, path playlistPath) (hls.Blob,
 		return hls.Blob{}, &refusal{err, mediaStatus(err)}
 	}
 	return blob, nil
+}
+
+// asked is what a request for a media playlist asks for.
+func asked(r *http.Request, path playlistPath) (name string, q hls.Query, no *refusal) {
+	name, ok := strings.CutSuffix(path.name, playlistSuffix)
+	if !ok || !fitPlayer(path.player) {
+		return "", q, &refusal{&rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such playlist"}, 0}
+	}
+	q, err := ParsePlaylistQuery(r.URL.RawQuery)
+	if err != nil {
+		// rfc8216bis section 6.2.5.2 asks for 400.
+		return "", q, &refusal{err, http.StatusBadRequest}
+	}
+	return name, q, nil
 }

@@ -249,12 +249,31 @@ func TestAPreviewIsSeenByNobodyUntilItIsStarted(t *testing.T) {
 	s.Publish(t, room, harness.Picture{Size: "320x180"})
 	awaitState(t, s, room.ID, "preview", 15*time.Second)
 	viewer := s.Enter(t, room.ParticipantToken, "Vi")
-	moderator := s.Stranger().Bearer(s.Enter(t, room.ModeratorToken, "Mo").Session)
+	director := s.Enter(t, room.ModeratorToken, "Mo")
+	moderator := s.Stranger().Bearer(director.Session)
 	s.Stranger().Refused(t, http.MethodGet, viewer.Endpoints["hls"], nil, 503, "not_ready")
+	preview := director.Endpoints["preview"]
+	if viewer.Endpoints["preview"] != "" || preview == "" {
+		t.Fatalf("the preview is at %q for the moderator, at %q for the viewer", preview, viewer.Endpoints["preview"])
+	}
+	s.Stranger().Refused(t, http.MethodGet, strings.Replace(viewer.Endpoints["hls"], "index.m3u8", "preview.m3u8", 1), nil, 403, "forbidden")
+	if seen := s.Watch(t, harness.Joined{Endpoints: map[string]string{"hls": preview}}, 2*time.Second, true, true); seen.Frames < 50 || seen.Volume < -40 {
+		t.Errorf("the moderator sees %d frames at %.1f dB\n%s", seen.Frames, seen.Volume, seen.Log)
+	}
 	moderator.Want(t, http.MethodPost, path+"/start", nil, 200, nil)
 	awaitState(t, s, room.ID, "live", 5*time.Second)
+	s.Stranger().Refused(t, http.MethodGet, preview, nil, 503, "not_ready")
 	if pulled := s.Pull(t, viewer, time.Second); pulled.Frames < 15 {
 		t.Errorf("pulled %d frames\n%s", pulled.Frames, pulled.Log)
+	}
+	now := s.Stream(t, room.ID)
+	index := s.Stranger().Do(t, http.MethodGet, viewer.Endpoints["dvr"], nil)
+	list := string(s.Stranger().Do(t, http.MethodGet, resolve(viewer.Endpoints["dvr"], lastLine(index.Body)), nil).Body)
+	_, date, _ := strings.Cut(list, "#EXT-X-PROGRAM-DATE-TIME:")
+	date, _, _ = strings.Cut(date, "\n")
+	// Dates are whole milliseconds, of the sender's clock as it was first met.
+	if first, err := time.Parse(time.RFC3339, date); err != nil || first.Before(now.StartedAt.Add(-300*time.Millisecond)) {
+		t.Errorf("the show began at %v, what viewers get at %s: %v", now.StartedAt, date, err)
 	}
 	moderator.Want(t, http.MethodPost, path+"/stop", nil, 200, nil)
 	if now := awaitState(t, s, room.ID, "preview", 5*time.Second); now.Publisher == nil {

@@ -63,6 +63,7 @@ type Endpoints struct {
 	HLS       string `json:"hls,omitempty" format:"uri" doc:"live: the multivariant playlist"`
 	Poster    string `json:"poster,omitempty" format:"uri" doc:"live: a picture of what is on air, renewed every 10 s; 404 when there is none"`
 	DVR       string `json:"dvr,omitempty" format:"uri" doc:"live: the multivariant playlist of the rewind window, if the room has one"`
+	Preview   string `json:"preview,omitempty" format:"uri" doc:"live: the multivariant playlist of what is sent before the show, for moderators; 503 not_ready when there is none"`
 	WHIP      string `json:"whip,omitempty" format:"uri" doc:"live, simulcast: where a moderator publishes by WebRTC, with the session as Bearer credential"`
 	RTSP      string `json:"rtsp,omitempty" format:"uri" doc:"live: for tools such as VLC, while RTSP is on"`
 	RTMP      string `json:"rtmp,omitempty" format:"uri" doc:"live: the same, while RTMP is on"`
@@ -186,6 +187,9 @@ func (v *visit) joined(j rooms.Joined, err error) (reply, error) {
 		answer.Endpoints.Poster = base.playback(j.Grant.RoomID, j.Ticket, "poster.jpg")
 		if j.Room.Settings.Features.DVRWindowSeconds > 0 {
 			answer.Endpoints.DVR = base.playback(j.Grant.RoomID, j.Ticket, "dvr.m3u8")
+		}
+		if j.Grant.Role == rooms.Moderator {
+			answer.Endpoints.Preview = base.playback(j.Grant.RoomID, j.Ticket, "preview.m3u8")
 		}
 		on := v.api.options.Listeners()
 		if on.RTSPPort != 0 {

@@ -2,6 +2,7 @@ import type { Page } from "@playwright/test";
 import { expectAccessible } from "../src/axe.ts";
 import { enter } from "../src/door.ts";
 import { watch } from "../src/media.ts";
+import { shoot } from "../src/shoot.ts";
 import { expect, test } from "../src/test.ts";
 import { until } from "../src/until.ts";
 
@@ -34,7 +35,12 @@ test("a moderator sees the encoder, goes live, and ends the show", async ({ serv
     await expect(mo.getByText("What reaches us")).toBeVisible();
     await expect(mo.getByText(/H\.264, 640 × 360/)).toBeVisible();
     await expect(vi.getByText("The broadcast is about to begin")).toBeVisible();
-    await expectAccessible(mo);
+    await expect.poll(() => pictureWidth(mo), { timeout: 25_000 }).toBe(640);
+    await expect(async () => expect((await watch(mo, 1_000)).frames, "pictures of the preview").toBeGreaterThan(15)).toPass({ timeout: 20_000 });
+    await expect(mo.getByText("Only moderators see this.")).toBeVisible();
+    await expect(vi.locator("video")).toBeHidden();
+    await shoot(mo, "live-preview");
+    await mo.setViewportSize({ width: 1280, height: 800 });
   });
 
   await test.step("live", async () => {
@@ -43,6 +49,8 @@ test("a moderator sees the encoder, goes live, and ends the show", async ({ serv
     await expect(async () => expect((await watch(vi, 1_000)).frames).toBeGreaterThan(15)).toPass({ timeout: 20_000 });
     await expect.poll(() => pictureWidth(mo), { timeout: 25_000 }).toBe(640);
     await expect(mo.getByText(/On air for/)).toBeVisible();
+    await expect(mo.getByText("Only moderators see this.")).toBeHidden();
+    await expect(async () => expect((await watch(mo, 1_000)).frames, "pictures of the show").toBeGreaterThan(15)).toPass({ timeout: 20_000 });
   });
 
   await test.step("the end of the show keeps the encoder in preview", async () => {

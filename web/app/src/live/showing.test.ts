@@ -11,6 +11,8 @@ describe("what a viewer sees", () => {
     ["that it waits for more", { playback: "stalled" }, "stalled"],
     ["that it has not begun", { state: "waiting", playback: "idle" }, "waiting"],
     ["that it is about to begin", { state: "preview", playback: "idle" }, "preview"],
+    ["a moderator's preview, over its picture", { state: "preview" }, "preview"],
+    ["that a preview waits for more", { state: "preview", playback: "stalled" }, "stalled"],
     ["that it ended", { state: "ended", playback: "idle" }, "ended"],
     ["that the broadcaster is gone, over the last picture", { state: "interrupted" }, "interrupted"],
     ["a button where the browser wants a click", { needsClick: true, playback: "starting" }, "click"],

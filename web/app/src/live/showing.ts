@@ -28,10 +28,11 @@ export function showingOf({ state, playback, problem, trouble, needsClick }: Sho
   if (needsClick) return "click";
   if (trouble) return "trouble";
   if (playback === "starting") return "starting";
-  return playback === "stalled" ? "stalled" : "picture";
+  if (playback === "stalled") return "stalled";
+  return state === "preview" ? "preview" : "picture";
 }
 
 /** States in which the picture stays, with something over it. */
 export function keepsPicture(showing: Showing): boolean {
-  return showing === "picture" || showing === "stalled" || showing === "click" || showing === "interrupted";
+  return showing === "picture" || showing === "stalled" || showing === "click" || showing === "interrupted" || showing === "preview";
 }

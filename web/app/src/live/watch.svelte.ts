@@ -10,12 +10,13 @@ export class Watch {
   readonly player: Player;
   readonly joined: JoinAnswer;
   readonly #session: RoomSession;
+  #played: "show" | "preview" | null = null;
 
   constructor(session: RoomSession, joined: JoinAnswer) {
     this.joined = joined;
     this.room = new Room(session, joined);
     this.player = new Player({
-      url: () => session.current?.endpoints.hls,
+      url: () => (this.#source === "preview" ? endpointsOf(session).preview : endpointsOf(session).hls),
       rewindUrl: () => endpointsOf(session).dvr,
       rewindFrom: () => this.#rewindFrom(),
       renew: () => session.renew(),
@@ -47,10 +48,19 @@ export class Watch {
     return this.player.playback !== "idle" && this.player.playback !== "starting" && keepsPicture(this.showing);
   }
 
+  /** What there is to play: the show or, for moderators, what the encoder sends before it. */
+  get #source(): "show" | "preview" | null {
+    if (!this.hasPicture || this.room.over !== null) return null;
+    if (isOnAir(this.state)) return "show";
+    return this.state === "preview" && endpointsOf(this.#session).preview !== undefined ? "preview" : null;
+  }
+
   /** Plays when there is something to play; for an effect, which runs again when that changes. */
   follow = (): void => {
-    if (this.hasPicture && this.room.over === null && isOnAir(this.state)) this.player.start();
-    else this.player.stop();
+    const source = this.#source;
+    if (source !== this.#played) this.player.stop();
+    this.#played = source;
+    if (source !== null) this.player.start();
   };
 
   /** How far back the window reaches: to the show's beginning, or as long as the room keeps it. */
