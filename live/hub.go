@@ -89,6 +89,8 @@ type Hub struct {
 	cancel context.CancelFunc
 	slates slates
 
+	ledgers ledgers
+
 	notices notices
 
 	watchMu  sync.Mutex
@@ -121,6 +123,7 @@ func NewHub(o Options) *Hub {
 			o.Log.Error("old rewind windows stay", "error", err)
 		}
 	}
+	h.ledgers.due, h.ledgers.done.L = make(map[string]*ledger), &h.ledgers.mu
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.slates.turn = make(chan struct{}, slatesAtOnce)
 	if o.FFmpeg != nil {
@@ -160,6 +163,7 @@ func (h *Hub) shutdown() {
 		r.shutdown(&rooms.Error{Code: rooms.CodeShuttingDown, Detail: "the server is shutting down"})
 	}
 	h.shows.Wait()
+	h.ledgers.wait()
 }
 
 // changed has the watchers told of a room, soon.

@@ -271,7 +271,10 @@ func (l *ladder) change(ctx context.Context, u *media.Unit) error {
 		return nil
 	}
 	l.started++
-	f := &feeder{ladder: l, codec: u.Track.Codec, number: l.started, before: old, done: make(chan struct{})}
+	f := &feeder{ladder: l, codec: u.Track.Codec, number: l.started, done: make(chan struct{})}
+	if old != nil {
+		f.before = old.done
+	}
 	for _, r := range active {
 		if l.rungs[r.Name] == nil {
 			l.rungs[r.Name] = &rung{to: l.addRung(r.Name), last: -1}
@@ -408,7 +411,7 @@ type feeder struct {
 	codec   media.Codec // of what it is fed
 	process *transcode.Ladder
 	rungs   []*rung
-	before  *feeder // gives out the pictures before this one's first
+	before  <-chan struct{} // closed when all pictures before this one's first were given out; nil for none
 	done    chan struct{}
 	once    sync.Once
 	made    sync.Once
@@ -431,7 +434,7 @@ func (f *feeder) drop() error {
 // emit hands a picture on, once what was before has been.
 func (f *feeder) emit(i int, track *media.Track, u transcode.RungUnit) {
 	if f.before != nil {
-		<-f.before.done
+		<-f.before
 	}
 	f.made.Do(f.ladder.wellNow)
 	f.rungs[i].write(f, track, u)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"roomcast/rooms"
@@ -29,32 +30,94 @@ func (h *Hub) ledgerPath(roomID string) string {
 	return filepath.Join(h.o.DataDir, "rooms", roomID, ledgerName)
 }
 
-// enterLedger notes that a show began.
-func (h *Hub) enterLedger(roomID string, l ledger) {
+// ledgers are what is to be noted, by one goroutine: a slow disk holds up no
+// broadcast. Of a room only the newest counts, so that there are never more of
+// them than rooms.
+type ledgers struct {
+	mu      sync.Mutex
+	due     map[string]*ledger // nil: the show is over
+	writing bool
+	done    sync.Cond // nothing is due and nothing is being written
+}
+
+// enterLedger notes, soon, that a show began.
+func (h *Hub) enterLedger(roomID string, l ledger) { h.note(roomID, &l) }
+
+// leaveLedger notes, soon, that a show is over.
+func (h *Hub) leaveLedger(roomID string) { h.note(roomID, nil) }
+
+func (h *Hub) note(roomID string, l *ledger) {
 	if h.o.DataDir == "" {
 		return
 	}
-	b, err := json.Marshal(l)
-	path := h.ledgerPath(roomID)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o700)
-	}
-	if err == nil {
-		err = os.WriteFile(path+".new", b, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
-		h.o.Log.Error("a restart will forget when this show began", "room", roomID, "error", err)
+	q := &h.ledgers
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.due[roomID] = l
+	if !q.writing {
+		q.writing = true
+		go h.writeLedgers()
 	}
 }
 
-// leaveLedger notes that a show is over.
-func (h *Hub) leaveLedger(roomID string) {
-	if h.o.DataDir == "" {
-		return
+// writeLedgers writes until nothing is due.
+func (h *Hub) writeLedgers() {
+	q := &h.ledgers
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.due) > 0 {
+		due := q.due
+		q.due = make(map[string]*ledger)
+		q.mu.Unlock()
+		for id, l := range due {
+			if l == nil {
+				h.forgetShow(id)
+			} else if err := writeLedger(h.ledgerPath(id), *l); err != nil {
+				h.o.Log.Error("a restart will forget when this show began", "room", id, "error", err)
+			}
+		}
+		q.mu.Lock()
 	}
+	q.writing = false
+	q.done.Broadcast()
+}
+
+// wait returns when all is written.
+func (q *ledgers) wait() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.writing {
+		q.done.Wait()
+	}
+}
+
+// writeLedger replaces the file whole, also when the power fails.
+func writeLedger(path string, l ledger) (err error) {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+func (h *Hub) forgetShow(roomID string) {
 	if err := os.Remove(h.ledgerPath(roomID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		h.o.Log.Error("forget a show that is over", "room", roomID, "error", err)
 	}
@@ -104,7 +167,7 @@ func (h *Hub) Resume(ctx context.Context) {
 			h.o.Log.Error("take up a show that was on", "room", id, "error", err)
 		}
 		if err != nil || !on {
-			h.leaveLedger(id)
+			h.forgetShow(id)
 			continue
 		}
 		h.takeUp(id, l, settings)

@@ -110,6 +110,11 @@ func (r *room) makeSlate(s *Session, tracks []*media.Track, key slateKey, image 
 			spec.FrameRate = r.measuredRate(s, t)
 		}
 	}
+	// Whose picture is slow in coming holds up nobody else.
+	var err error
+	if spec.Picture, err = h.picture(image); err != nil {
+		h.o.Log.Warn("the slate gets a plain card", "room", r.id, "error", err)
+	}
 	select {
 	case h.slates.turn <- struct{}{}:
 		defer func() { <-h.slates.turn }()
@@ -118,10 +123,6 @@ func (r *room) makeSlate(s *Session, tracks []*media.Track, key slateKey, image 
 	}
 	slate := h.slates.find(key)
 	if slate == nil {
-		var err error
-		if spec.Picture, err = h.picture(image); err != nil {
-			h.o.Log.Warn("the slate gets a plain card", "room", r.id, "error", err)
-		}
 		slate, err = h.slates.make(h.ctx, spec)
 		if err != nil && spec.Picture != nil && h.ctx.Err() == nil {
 			h.o.Log.Warn("the slate gets a plain card", "room", r.id, "error", err)

@@ -43,12 +43,16 @@ func ownListeners(config configs.Config, open api.Listeners) (own []outbound.Lis
 	add(config.Metrics.Address, 0, false)
 	add(config.WebRTC.Address, 0, false)
 	add(config.RTMP.Address, open.RTMPPort, true)
+	if len(config.TLS.Domains) > 0 {
+		add(config.TLS.ChallengeAddress, 0, false)
+	}
 	if config.TLS.On() {
 		add(config.RTMPS.Address, open.RTMPSPort, true)
 	}
 	if config.RTSP.Address.On() {
 		add(config.RTSP.Address, open.RTSPPort, true)
 		add(config.RTSP.UDPAddress, 0, true)
+		add(config.RTSP.UDPAddress, config.RTSP.UDPAddress.Port()+1, true) // RTCP
 	}
 	add(config.SRT.Address, open.SRTPort, true)
 	return own

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"time"
 
-	"roomcast/configs"
 	"roomcast/outbound"
 )
 
@@ -19,10 +18,9 @@ const (
 	pictureTimeout  = 15 * time.Second
 )
 
-// pictureFetcher gets the pictures that rooms name as offline_image, from public
-// addresses only unless the operator allows others. Its errors hold no URL.
-func pictureFetcher(config configs.Config) func(ctx context.Context, address string) ([]byte, error) {
-	dialer := outbound.NewDialer(outbound.Options{AllowPrivate: config.Outbound.AllowPrivate, Local: config.WebRTC.PublicIPs})
+// pictureFetcher gets the pictures that rooms name as offline_image, from where
+// the dialer goes. Its errors hold no URL.
+func pictureFetcher(dialer *outbound.Dialer) func(ctx context.Context, address string) ([]byte, error) {
 	client := &http.Client{
 		Timeout:   pictureTimeout,
 		Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true},

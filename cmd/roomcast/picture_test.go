@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"roomcast/configs"
+	"roomcast/web/api"
 )
 
 func TestPicturesAreFetchedWithinBounds(t *testing.T) {
@@ -36,7 +37,7 @@ func TestPicturesAreFetchedWithinBounds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			config := configs.Default()
 			config.Outbound.AllowPrivate = tt.private
-			b, err := pictureFetcher(config)(t.Context(), tt.address)
+			b, err := pictureFetcher(newDialer(config, &api.Listeners{}))(t.Context(), tt.address)
 			if string(b) != tt.want || tt.fault == "" && err != nil || tt.fault != "" && (err == nil || !strings.Contains(err.Error(), tt.fault)) {
 				t.Errorf("%q, %v", b, err)
 			}

@@ -77,7 +77,7 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	posters := record.NewPosters(ffmpeg, log)
 	var library *record.Library // of the shows on the hub, which it follows
 	hub := live.NewHub(live.Options{
-		Runs: door, Running: door.Running, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: ffmpeg, Picture: pictureFetcher(config),
+		Runs: door, Running: door.Running, Viewers: door.Viewers, DataDir: config.DataDir, FFmpeg: ffmpeg, Picture: pictureFetcher(dialer),
 		Follow: []func(context.Context, live.Show){
 			theatre.Follow, posters.Follow,
 			func(ctx context.Context, show live.Show) { library.Follow(ctx, show) },

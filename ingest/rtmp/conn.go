@@ -96,10 +96,18 @@ func (c *conn) greet() error {
 	return c.rtmp.AcceptConn()
 }
 
+// named is what the client connected to: the application and, after it, a key or
+// ticket. Encoders put the two together with one slash more when the server's
+// address was typed with one at its end.
+func (c *conn) named() (app, key string) {
+	app, key, _ = strings.Cut(strings.Trim(c.rtmp.URL.Path, "/"), "/")
+	return app, strings.TrimLeft(key, "/")
+}
+
 // admit asks at the gate, which logs its refusals. The key is checked before
 // any media is read.
 func (c *conn) admit(ctx context.Context) (ingest.Sink, string, error) {
-	name, key, _ := strings.Cut(strings.Trim(c.rtmp.URL.Path, "/"), "/")
+	name, key := c.named()
 	if name != publishApp || key == "" {
 		refusal := &rooms.Error{Code: rooms.CodeNotFound, Detail: "publish to rtmp://host/live/{stream_key}"}
 		c.logRefusal("publisher", refusal)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -58,7 +57,7 @@ func (c *conn) open(ctx context.Context) (*ingest.Playback, error) {
 	if c.server.o.Theatre == nil {
 		return nil, &rooms.Error{Code: rooms.CodeForbidden, Detail: "playing over RTMP is not offered"}
 	}
-	name, ticket, _ := strings.Cut(strings.Trim(c.rtmp.URL.Path, "/"), "/")
+	name, ticket := c.named()
 	if name != playApp || ticket == "" {
 		return nil, &rooms.Error{Code: rooms.CodeNotFound, Detail: "watch rtmp://host/play/{ticket}"}
 	}

@@ -264,6 +264,15 @@ func TestRefusalsAreToldInRTMPsWords(t *testing.T) {
 	}
 }
 
+func TestASlashTooManyInTheServersAddressIsForgiven(t *testing.T) {
+	_, s := serve(t, Options{})
+	for _, path := range []string{"/live/#" + key, "/live#/" + key, "/live#" + key + "/"} {
+		if _, err := client(t, s, path, true, nil); err != nil {
+			t.Errorf("%s: %v", strings.ReplaceAll(path, key, "KEY"), err)
+		}
+	}
+}
+
 func TestWrongKeysAtTenASecondKeepNoRightOneOut(t *testing.T) {
 	g, s := serve(t, Options{})
 	if _, err := client(t, s, "/live#"+key, true, nil); err != nil {

@@ -26,8 +26,9 @@ const testPatience = 20 * time.Second
 
 // house is a server with its gate; what is published can be looked at.
 type house struct {
-	t      *testing.T
-	server *Server
+	identifying chan struct{} // if there is one, keys are looked up slowly
+	t           *testing.T
+	server      *Server
 
 	mu        sync.Mutex
 	sinks     []*sink
@@ -73,6 +74,10 @@ func newHouse(t *testing.T, o Options) *house {
 
 // Identify implements Gate: the key names the room.
 func (h *house) Identify(_ context.Context, r ingest.Request) (rooms.Publisher, error) {
+	if h.identifying != nil {
+		h.identifying <- struct{}{} // twice: when it begins, and to go on
+		h.identifying <- struct{}{}
+	}
 	if r.Key.Reveal() == "wrong" {
 		return rooms.Publisher{}, &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such stream key"}
 	}

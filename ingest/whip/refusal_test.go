@@ -158,6 +158,29 @@ func TestResourcesAreBounded(t *testing.T) {
 	}
 }
 
+func TestWrongKeysTakeNoPlaceInTheRoom(t *testing.T) {
+	h := newHouse(t, Options{MaxPerRoom: 1})
+	h.identifying = make(chan struct{})
+	publish := func(k string) chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := h.server.Publish(t.Context(), Offer{RoomID: "room", Credential: key(k), Caller: caller(), SDP: []byte(offerOf("BUNDLE 0 1", h264Section, opusSection))})
+			done <- err
+		}()
+		<-h.identifying
+		return done
+	}
+	wrong, right := publish("wrong"), publish("room")
+	<-h.identifying
+	<-h.identifying
+	if err := <-right; err != nil {
+		t.Errorf("the right key beside a wrong one: %v", err)
+	}
+	if err := <-wrong; rooms.CodeOf(err) != rooms.CodeUnauthorized {
+		t.Errorf("the wrong key: %v", err)
+	}
+}
+
 func TestRefusedByTheHouse(t *testing.T) {
 	h := newHouse(t, Options{})
 	h.refuse = &rooms.Error{Code: rooms.CodeNotReady, Detail: "the broadcast was just ended"}

@@ -2,7 +2,10 @@ package whip
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -25,7 +28,9 @@ type resource struct {
 	// Set before the resource is kept.
 	id   string
 	kept bool // under the server's lock
-	conn *connection
+	// seated says that it counts as one of its room's; under the server's lock.
+	seated bool
+	conn   *connection
 
 	mu         sync.Mutex // one change at a time
 	etag       string
@@ -39,6 +44,9 @@ func (r *resource) open(ctx context.Context, o Offer) (Answer, error) {
 	knock := ingest.Request{Key: o.Credential.Key, Protocol: protocol, Caller: o.Caller}
 	who, err := r.identify(ctx, knock)
 	if err != nil {
+		return Answer{}, err
+	}
+	if err := s.seat(r); err != nil {
 		return Answer{}, err
 	}
 	offer, err := readOffer(o.SDP)
@@ -112,7 +120,7 @@ func (r *resource) enter(ctx context.Context, who rooms.Publisher, knock ingest.
 // run carries media until the connection ends, and clears away.
 func (r *resource) run(sink ingest.Sink) {
 	began := time.Now()
-	err := r.conn.run(sink)
+	err := r.carry(sink)
 	sink.Close()
 	r.conn.close()
 	args := []any{"reason", reason(err), "after", time.Since(began).Round(time.Millisecond), "overrun_packets", r.conn.overrun.Load()}
@@ -123,6 +131,20 @@ func (r *resource) run(sink ingest.Sink) {
 	r.server.release(r, err)
 	close(r.done)
 }
+
+// carry runs the connection. A panic in a parser ends the publisher that caused
+// it, not the server.
+func (r *resource) carry(sink ingest.Sink) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.conn.log.Error("publisher's packet panicked", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = errPanicked
+		}
+	}()
+	return r.conn.run(sink)
+}
+
+var errPanicked = errors.New("a packet could not be parsed")
 
 // patch applies a fragment. Candidates are counted and not used: an ICE-lite
 // agent answers checks wherever they come from.

@@ -232,13 +232,23 @@ func (s *Server) reserve(r *resource) error {
 		return &rooms.Error{Code: rooms.CodeOverloaded, Detail: "too many publishers are connected by WHIP"}
 	case s.per[r.line] >= s.o.MaxPerAddress:
 		return &rooms.Error{Code: rooms.CodeRateLimited, Detail: "too many WHIP publishers from this address"}
-	case s.perRoom[r.room] >= s.o.MaxPerRoom:
-		return &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "too many WHIP publishers of this room"}
 	}
 	s.opening++
 	s.per[r.line]++
-	s.perRoom[r.room]++
 	s.group.Add(1)
+	return nil
+}
+
+// seat counts a resource as one of its room's, once its credential is known to
+// be right: nobody else takes the room's places.
+func (s *Server) seat(r *resource) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.perRoom[r.room] >= s.o.MaxPerRoom {
+		return &rooms.Error{Code: rooms.CodePublisherConflict, Detail: "too many WHIP publishers of this room"}
+	}
+	r.seated = true
+	s.perRoom[r.room]++
 	return nil
 }
 
@@ -255,7 +265,7 @@ func (s *Server) keep(r *resource) error {
 	return nil
 }
 
-// release takes back what reserve and keep counted; reason is why the resource ended, if it had begun.
+// release takes back what reserve, seat and keep counted; reason is why the resource ended, if it had begun.
 func (s *Server) release(r *resource, reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -274,8 +284,10 @@ func (s *Server) release(r *resource, reason error) {
 	if s.per[r.line]--; s.per[r.line] == 0 {
 		delete(s.per, r.line)
 	}
-	if s.perRoom[r.room]--; s.perRoom[r.room] == 0 {
-		delete(s.perRoom, r.room)
+	if r.seated {
+		if s.perRoom[r.room]--; s.perRoom[r.room] == 0 {
+			delete(s.perRoom, r.room)
+		}
 	}
 	s.group.Done()
 }

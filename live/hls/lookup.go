@@ -84,8 +84,11 @@ func (r *rendition) await(ctx context.Context, v *view, q Query) (Blob, error) {
 // has reports whether the view holds what a query asks for. A part beyond the
 // last of its segment is the first of the next (rfc8216bis, 6.2.5.2).
 func (v *view) has(q Query) bool {
-	if v.ended || q.MSN <= v.last {
+	if v.ended || q.MSN < v.last {
 		return true
+	}
+	if q.MSN == v.last {
+		return q.WholeSegment || q.Part < v.lastParts || v.lastParts == 0 || v.parts > 0
 	}
 	return q.MSN == v.last+1 && !q.WholeSegment && q.Part < v.parts
 }

@@ -93,6 +93,25 @@ func TestBlockingReloadWaitsForThePartAndNoLonger(t *testing.T) {
 		if _, err := f.p.Playlist(t.Context(), Name, Query{MSN: next + 1, Part: 99}); rooms.CodeOf(err) != rooms.CodeValidationFailed {
 			t.Errorf("many parts ahead: %v", err)
 		}
+		// A part after a segment's last is the first of the next one (rfc8216bis, 6.2.5.2).
+		v := f.p.source.view.Load()
+		for v.parts > 0 {
+			f.run(40 * time.Millisecond)
+			v = f.p.source.view.Load()
+		}
+		after := ask(t.Context(), Query{MSN: v.last, Part: v.lastParts})
+		if now := <-ask(t.Context(), Query{MSN: v.last, Part: v.lastParts - 1}); now.err != nil {
+			t.Error(now.err)
+		}
+		if len(after) != 0 {
+			t.Error("a part that is not there was answered for")
+		}
+		f.run(300 * time.Millisecond)
+		synctest.Wait()
+		if a := <-after; a.err != nil || f.p.source.view.Load().parts == 0 {
+			t.Errorf("the next segment's first part: %v", a.err)
+		}
+		next = f.p.source.view.Load().last
 		begun := time.Now()
 		a := <-ask(t.Context(), Query{MSN: next + 2})
 		if rooms.CodeOf(a.err) != rooms.CodeNotReady || time.Since(begun) != 6*time.Second {

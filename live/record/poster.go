@@ -43,23 +43,29 @@ type Posters struct {
 	turn chan struct{}
 
 	mu     sync.RWMutex
-	byRoom map[string]hls.Blob
+	byRoom map[string]poster
 }
 
 // NewPosters makes posters with a tool; a nil one makes none.
 func NewPosters(tool *transcode.Tool, log *slog.Logger) *Posters {
-	return &Posters{tool: tool, log: log, turn: make(chan struct{}, postersAtOnce), byRoom: make(map[string]hls.Blob)}
+	return &Posters{tool: tool, log: log, turn: make(chan struct{}, postersAtOnce), byRoom: make(map[string]poster)}
+}
+
+// poster is a picture and the show it is of.
+type poster struct {
+	of      *media.Stream
+	picture hls.Blob
 }
 
 // Poster is the newest picture of a room's show; not_found when there is none.
 func (p *Posters) Poster(roomID string) (hls.Blob, error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	b, ok := p.byRoom[roomID]
+	drawn, ok := p.byRoom[roomID]
 	if !ok {
 		return hls.Blob{}, &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no picture of the broadcast, or not yet"}
 	}
-	return b, nil
+	return drawn.picture, nil
 }
 
 // Follow draws a show until ctx ends: it is one of live.Options.Follow.
@@ -69,8 +75,10 @@ func (p *Posters) Follow(ctx context.Context, s live.Show) {
 	}
 	defer func() {
 		p.mu.Lock()
-		delete(p.byRoom, s.RoomID)
-		p.mu.Unlock()
+		defer p.mu.Unlock()
+		if p.byRoom[s.RoomID].of == s.Stream { // else the next show has drawn its own
+			delete(p.byRoom, s.RoomID)
+		}
 	}()
 	t := time.NewTicker(posterEvery)
 	defer t.Stop()
@@ -108,7 +116,7 @@ func (p *Posters) renew(ctx context.Context, s live.Show) error {
 	sum := sha256.Sum256(body)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 	p.mu.Lock()
-	p.byRoom[s.RoomID] = hls.Blob{Body: body, ContentType: "image/jpeg", ETag: []string{tag}}
+	p.byRoom[s.RoomID] = poster{of: s.Stream, picture: hls.Blob{Body: body, ContentType: "image/jpeg", ETag: []string{tag}}}
 	p.mu.Unlock()
 	return nil
 }
