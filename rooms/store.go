@@ -60,6 +60,9 @@ type Reader interface {
 	// AssetBytes returns the sum of the sizes of a room's assets.
 	AssetBytes(ctx context.Context, roomID string) (int64, error)
 
+	// Chat returns what is stored of a room's chat; nothing is no error.
+	Chat(ctx context.Context, roomID string) (Chat, error)
+
 	// Answer returns the kept answer for an idempotency scope, live at now.
 	Answer(ctx context.Context, scope Sum, now time.Time) (Answer, error)
 	APIKey(ctx context.Context, sum Sum) (Key, error)
@@ -74,8 +77,8 @@ type Writer interface {
 
 	CreateRoom(ctx context.Context, room Room) error
 	UpdateRoom(ctx context.Context, room Room) error
-	// DeleteRoom also deletes its run, join tokens, bans, ended sessions and
-	// assets.
+	// DeleteRoom also deletes its run, join tokens, bans, ended sessions,
+	// assets and chat.
 	DeleteRoom(ctx context.Context, id string) error
 	// EndSessions raises the session epoch of the room, or of all rooms that
 	// name the subscription or the customer; empty ids select nothing.
@@ -84,7 +87,7 @@ type Writer interface {
 	// a change of each (their revisions rise).
 	SetRoomsCustomer(ctx context.Context, subscriptionID string, customerID *string) error
 	// SetRun stores the run of a room; ending one deletes the bans that hold
-	// for it, starting one gives it the bans that wait for the next.
+	// for it and what was said in it, starting one gives it the bans that wait for the next.
 	SetRun(ctx context.Context, roomID string, run Run) error
 
 	CreateCustomer(ctx context.Context, c Customer) error
@@ -109,6 +112,9 @@ type Writer interface {
 	// UpdateAsset stores all of an asset but its kind and the time it was made.
 	UpdateAsset(ctx context.Context, a Asset) error
 	DeleteAsset(ctx context.Context, roomID, id string) error
+
+	// SaveChat stores what changed in a room's chat.
+	SaveChat(ctx context.Context, c ChatChange) error
 
 	CreateAnswer(ctx context.Context, a Answer) error
 	SetAPIKey(ctx context.Context, key Key, sum Sum) error

@@ -210,6 +210,9 @@ func (q queries) SetRun(ctx context.Context, roomID string, run rooms.Run) error
 		if err := q.exec(ctx, "end the bans of a run", "DELETE FROM bans WHERE room_id = ? AND run_id = ?", roomID, old); err != nil {
 			return err
 		}
+		if err := q.endChat(ctx, roomID); err != nil {
+			return err
+		}
 	}
 	if run.On() && old != run.ID {
 		if err := q.exec(ctx, "begin the bans of a run", "UPDATE bans SET run_id = ? WHERE room_id = ? AND run_id IS NULL", run.ID, roomID); err != nil {

@@ -81,11 +81,12 @@ func (s *Store) open(ctx context.Context, path string, log *slog.Logger) error {
 	return nil
 }
 
-// dataSource makes every connection durable and strict. busy_timeout comes
+// dataSource makes every connection durable and strict, and has what is deleted
+// overwritten: a chat message that a moderator takes out is gone. busy_timeout comes
 // first: the others may have to wait already.
 func dataSource(path, more string) string {
 	q := url.Values{"_txlock": {"immediate"}}
-	for _, pragma := range []string{"busy_timeout(10000)", more, "synchronous(FULL)", "foreign_keys(ON)", "trusted_schema(OFF)"} {
+	for _, pragma := range []string{"busy_timeout(10000)", more, "synchronous(FULL)", "secure_delete(ON)", "foreign_keys(ON)", "trusted_schema(OFF)"} {
 		q.Add("_pragma", pragma)
 	}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()

@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) rooms.Store) {
 		"customers and subscriptions come back and count":  billing,
 		"join tokens are used exactly as often as allowed": joinTokens,
 		"assets come back, grow and add up":                assets,
+		"a chat comes back as far as it is kept":           chats,
 		"settings, keys and answers are kept and pruned":   kept,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
@@ -219,6 +220,7 @@ func notStored(t *testing.T, s rooms.Store) {
 		"UpdateSubscription": func(tx rooms.Writer) error { return tx.UpdateSubscription(ctx, rooms.Subscription{ID: id(9)}) },
 		"DeleteSubscription": func(tx rooms.Writer) error { return tx.DeleteSubscription(ctx, id(9)) },
 		"DeleteJoinToken":    func(tx rooms.Writer) error { return tx.DeleteJoinToken(ctx, id(9), id(9)) },
+		"SaveChat":           func(tx rooms.Writer) error { return tx.SaveChat(ctx, rooms.ChatChange{RoomID: id(9)}) },
 		"UpdateAsset":        func(tx rooms.Writer) error { return tx.UpdateAsset(ctx, rooms.Asset{ID: id(9), RoomID: id(9)}) },
 		"DeleteAsset":        func(tx rooms.Writer) error { return tx.DeleteAsset(ctx, id(9), id(9)) },
 		"DeleteBan":          func(tx rooms.Writer) error { return tx.DeleteBan(ctx, id(9), id(9)) },
