@@ -151,6 +151,9 @@ func (s *Server) inChat(ctx context.Context, roomID string, fn func(*room) error
 		return err
 	}
 	defer s.unpin(r)
+	if err := s.loadChat(ctx, r); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.know(view)

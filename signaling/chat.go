@@ -1,8 +1,10 @@
 package signaling
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"roomcast/signaling/protocol"
@@ -25,13 +27,19 @@ const (
 // run goes on, also when nobody is there. It knows no sockets. The room in
 // motion guards it by its mutex, the server's by its own while there is none.
 type chat struct {
-	events []protocol.ChatEvent // oldest first, their numbers without a gap
+	// events are oldest first. Their numbers have a gap only where the server was
+	// started anew: numbers there may have been given to events that are lost.
+	events []protocol.ChatEvent
 	bytes  int
 	seq    int64 // of the last event
 	told   int64 // of the last event that those inside were told; welcomes end there too
 	pinned *protocol.ChatMessage
 	voices map[string]*voice // by participant
 	used   time.Time         // the last event
+
+	loading sync.Mutex // held by the one who reads what is stored; taken before the guard
+	loaded  bool       // what is stored is here; there is nothing but numbers before
+	unsaved unsaved
 }
 
 // voice is what is remembered of a participant who writes.
@@ -40,13 +48,10 @@ type voice struct {
 	muted bool
 }
 
-// newChat begins a chat. The numbers begin at the time of day, so that those
-// of a server started anew are above what clients know of the one before.
-func newChat(now time.Time) *chat {
-	c := &chat{voices: map[string]*voice{}, used: now}
-	c.seq = now.UnixMilli()
-	c.told = c.seq
-	return c
+// newChat begins a chat whose numbers follow seq, which is above all that
+// clients may know of the room.
+func newChat(seq int64, now time.Time) *chat {
+	return &chat{voices: map[string]*voice{}, used: now, seq: seq, told: seq, unsaved: unsaved{after: seq}}
 }
 
 // add appends an event with the next number, and drops what is kept too long.
@@ -56,6 +61,11 @@ func (c *chat) add(e protocol.ChatEvent, now time.Time) {
 	c.used = now
 	c.events = append(c.events, e)
 	c.bytes += sizeOf(e)
+	c.trim()
+}
+
+// trim drops the oldest events above the bounds.
+func (c *chat) trim() {
 	drop := 0
 	for len(c.events)-drop > protocol.MaxChatEvents || c.bytes > maxChatBytes {
 		c.bytes -= sizeOf(c.events[drop])
@@ -84,11 +94,11 @@ func (c *chat) find(id string) *protocol.ChatMessage {
 		return c.pinned
 	}
 	seq, err := strconv.ParseInt(id, 10, 64)
-	if err != nil || len(c.events) == 0 {
+	if err != nil || seq <= 0 {
 		return nil
 	}
-	i := seq - c.events[0].Seq
-	if i < 0 || i >= int64(len(c.events)) || c.events[i].Kind != protocol.ChatSaid || c.events[i].Message.ID != id {
+	i := c.index(seq - 1)
+	if i == len(c.events) || c.events[i].Kind != protocol.ChatSaid || c.events[i].Message.ID != id {
 		return nil
 	}
 	return c.events[i].Message
@@ -113,9 +123,11 @@ func (c *chat) forget(id string, now time.Time) bool {
 		}
 		*e = gone
 		c.bytes += sizeOf(gone)
+		c.unsaved.replaced(gone.Seq)
 	}
 	if c.pinned != nil && c.pinned.ID == id {
 		c.pinned = nil
+		c.unsaved.state = true
 	}
 	c.add(protocol.ChatEvent{Kind: protocol.ChatDeleted, Deleted: id}, now)
 	return true
@@ -129,6 +141,7 @@ func (c *chat) pin(id string, now time.Time) (protocol.ChatMessage, bool) {
 	}
 	if c.pinned == nil || c.pinned.ID != id {
 		c.pinned = m
+		c.unsaved.state = true
 		c.add(protocol.ChatEvent{Kind: protocol.ChatPinned, Message: m}, now)
 	}
 	return *m, true
@@ -138,13 +151,16 @@ func (c *chat) pin(id string, now time.Time) (protocol.ChatMessage, bool) {
 func (c *chat) unpin(now time.Time) {
 	if c.pinned != nil {
 		c.pinned = nil
+		c.unsaved.state = true
 		c.add(protocol.ChatEvent{Kind: protocol.ChatUnpinned}, now)
 	}
 }
 
 // clear begins the chat of another run: what was said, pinned and muted is
-// over, the numbers go on.
+// over, the numbers go on. What is stored and was not loaded is over, too.
 func (c *chat) clear(now time.Time) {
+	c.loaded = true
+	c.unsaved.state = true
 	c.unpin(now)
 	keep := c.untold() // those inside are still to be told
 	c.events = slices.Clone(keep)
@@ -153,6 +169,23 @@ func (c *chat) clear(now time.Time) {
 		c.bytes += sizeOf(e)
 	}
 	clear(c.voices)
+}
+
+// load takes what was stored: events that have numbers below all that are to come.
+func (c *chat) load(events []protocol.ChatEvent, pinned *protocol.ChatMessage, muted []string) {
+	c.loaded = true
+	c.events = events
+	for _, e := range events {
+		c.bytes += sizeOf(e)
+		if e.Kind == protocol.ChatSaid {
+			c.used = e.Message.At
+		}
+	}
+	c.trim()
+	c.pinned = pinned
+	for _, participant := range muted {
+		c.voices[participant] = &voice{muted: true}
+	}
 }
 
 // untold are the events that those inside were not told yet.
@@ -175,8 +208,21 @@ func (c *chat) empty() bool {
 
 // index is where the events after seq begin.
 func (c *chat) index(seq int64) int {
-	after := min(max(0, c.seq-seq), int64(len(c.events)))
-	return len(c.events) - int(after)
+	i, found := slices.BinarySearchFunc(c.events, seq, func(e protocol.ChatEvent, seq int64) int { return cmp.Compare(e.Seq, seq) })
+	if found {
+		i++
+	}
+	return i
+}
+
+// continues reports whether all that followed the event after is kept: it is
+// the last one told, or it or the one behind it is among those told and kept.
+func (c *chat) continues(after int64) bool {
+	if after >= c.told {
+		return after == c.told
+	}
+	i := c.index(after)
+	return i > 0 && c.events[i-1].Seq == after || i < len(c.events) && c.events[i].Seq == after+1
 }
 
 // history is what a welcome says: the events that were told after the client's
@@ -185,13 +231,9 @@ func (c *chat) index(seq int64) int {
 func (c *chat) history(after int64) protocol.ChatHistory {
 	h := protocol.ChatHistory{Seq: c.told, Events: []protocol.ChatEvent{}, Pinned: c.pinned}
 	told := c.events[:c.index(c.told)]
-	first := c.told + 1 // what could be resumed at the earliest
-	if len(told) > 0 {
-		first = told[0].Seq
-	}
-	if after >= first-1 && after <= c.told {
+	if c.continues(after) {
 		h.Resumed = true
-		h.Events = append(h.Events, told[len(told)-int(c.told-after):]...)
+		h.Events = append(h.Events, told[c.index(after):]...)
 		return h
 	}
 	h.Events = append(h.Events, lastSaid(told, protocol.MaxChatHistory)...)
@@ -260,6 +302,7 @@ func (c *chat) muted(participant string) bool {
 // mute keeps a participant from writing, or lets them again.
 func (c *chat) mute(participant string, muted bool, now time.Time) {
 	c.voice(participant, now).muted = muted
+	c.unsaved.state = true
 }
 
 // voice returns what is remembered of a participant. When too much is, those
@@ -293,6 +336,7 @@ func (c *chat) forgetVoices(now time.Time) {
 			}
 			if v.muted == muted {
 				delete(c.voices, id)
+				c.unsaved.state = c.unsaved.state || muted
 			}
 		}
 	}

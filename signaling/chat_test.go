@@ -30,7 +30,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // spoken is a chat in which that many messages were said and told.
 func spoken(n int) (*chat, []string) {
-	c := newChat(noon)
+	c := newChat(noon.UnixMilli(), noon)
 	ids := make([]string, n)
 	for i := range n {
 		ids[i] = c.say(protocol.ChatMessage{Text: fmt.Sprint(i)}, noon).ID
@@ -65,7 +65,7 @@ func TestAReaderWhoComesBackMissesNothingAndGetsNothingTwice(t *testing.T) {
 	if h := c.history(0); h.Seq != c.told || texts(h.Events) != "0 1 2 3 4" {
 		t.Errorf("what is not told yet is in %+v", h)
 	}
-	empty := newChat(noon)
+	empty := newChat(noon.UnixMilli(), noon)
 	if h := empty.history(empty.seq); !h.Resumed || len(h.Events) != 0 {
 		t.Errorf("of an empty chat: %+v", h)
 	}
@@ -86,7 +86,7 @@ func TestOneWhoMissedMoreThanIsKeptBeginsAnew(t *testing.T) {
 }
 
 func TestTheBytesOfAChatAreBounded(t *testing.T) {
-	c := newChat(noon)
+	c := newChat(noon.UnixMilli(), noon)
 	long := strings.Repeat("x", 8000)
 	for range 500 {
 		c.say(protocol.ChatMessage{Text: long}, noon)
@@ -216,7 +216,7 @@ func TestTheAPIReadsAChatInPieces(t *testing.T) {
 }
 
 func TestSlowModeLooksAtEachOnesLastMessage(t *testing.T) {
-	c := newChat(noon)
+	c := newChat(noon.UnixMilli(), noon)
 	slow := 30 * time.Second
 	if c.wait("eve", slow, noon) != 0 {
 		t.Error("the first message has to wait")
@@ -231,7 +231,7 @@ func TestSlowModeLooksAtEachOnesLastMessage(t *testing.T) {
 }
 
 func TestTheParticipantsRememberedAreBounded(t *testing.T) {
-	c := newChat(noon)
+	c := newChat(noon.UnixMilli(), noon)
 	c.mute("muted", true, noon)
 	for i := range 3 * maxVoices {
 		c.spoke(fmt.Sprint(i), noon.Add(time.Duration(i)*time.Second))

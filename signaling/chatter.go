@@ -10,8 +10,8 @@ import (
 // maxUntoldBytes of events are told at once, however little time has passed.
 const maxUntoldBytes = 64 << 10
 
-// chatOf returns what is kept of a room's chat, begun if need be. The server's
-// mutex is held.
+// chatOf returns what is in memory of a room's chat, begun if need be. The
+// server's mutex is held.
 func (s *Server) chatOf(roomID string) *chat {
 	c := s.chats[roomID]
 	if c != nil {
@@ -20,31 +20,59 @@ func (s *Server) chatOf(roomID string) *chat {
 	if len(s.chats) >= maxChats {
 		s.dropOldestChat()
 	}
-	c = newChat(time.Now())
+	c = newChat(s.number, time.Now())
 	s.chats[roomID] = c
 	return c
 }
 
 // dropOldestChat gives up the chat that nobody used for the longest time, of a
-// room that is not in motion.
+// room that is not in motion; one that is not stored yet only if all are.
 func (s *Server) dropOldestChat() {
 	oldest := ""
 	for id, c := range s.chats {
-		if s.rooms[id] == nil && (oldest == "" || c.used.Before(s.chats[oldest].used)) {
+		if s.rooms[id] != nil {
+			continue
+		}
+		o := s.chats[oldest]
+		if o == nil || c.idle() != o.idle() && c.idle() || c.idle() == o.idle() && c.used.Before(o.used) {
 			oldest = id
 		}
 	}
-	delete(s.chats, oldest)
+	if oldest != "" {
+		s.giveUpChat(oldest)
+	}
+}
+
+// giveUpChat takes a chat out of memory. Numbers given to chats that begin later,
+// this one read anew among them, are above its own.
+func (s *Server) giveUpChat(roomID string) {
+	s.number = max(s.number, s.chats[roomID].seq)
+	delete(s.chats, roomID)
+}
+
+// forgetChat gives a chat up that holds nothing, of a room that is not in motion.
+// The server's mutex is held.
+func (s *Server) forgetChat(roomID string) {
+	c := s.chats[roomID]
+	if c != nil && s.rooms[roomID] == nil && c.empty() && (s.keeper == nil || c.idle()) {
+		s.giveUpChat(roomID)
+	}
 }
 
 // dropChat ends the chat of a room that is not in motion; in one that is, it is
-// cleared in its turn.
+// cleared in its turn. One that is not in memory has ended in the store with
+// its run.
 func (s *Server) dropChat(roomID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.rooms[roomID] == nil {
-		delete(s.chats, roomID)
+	c := s.chats[roomID]
+	if c == nil || s.rooms[roomID] != nil {
+		return
 	}
+	c.clear(time.Now())
+	c.told = c.seq // there is nobody to be told
+	s.keeper.note(roomID)
+	s.forgetChat(roomID)
 }
 
 // know takes what the registry says of a room for the first time. mu is held,
@@ -57,6 +85,7 @@ func (r *room) know(view rooms.View) {
 	now := time.Now()
 	if view.Status != rooms.StatusActive && now.Sub(r.chat.used) > staleChat {
 		r.chat.clear(now) // what was said before a run that never came
+		r.server.keeper.note(r.id)
 	}
 }
 
@@ -124,6 +153,7 @@ func (r *room) muteChat(m *member, muted bool) {
 		return
 	}
 	r.chat.mute(m.id, muted, time.Now())
+	r.server.keeper.note(r.id)
 	m.permissions = r.permissions(m.id, m.grant.Role)
 	if sock := m.sock.Load(); sock != nil {
 		sock.send(&protocol.RoomUpdated{Room: r.view.Public(), Locked: r.view.Locked, Permissions: m.permissions})
@@ -143,8 +173,10 @@ func (r *room) unmuteOther(id string) bool {
 }
 
 // tellChat has everybody told what is new in the chat: at once where nothing
-// was told for a while, else soon, with all that comes until then.
+// was told for a while, else soon, with all that comes until then. It is stored
+// behind that.
 func (r *room) tellChat() {
+	r.server.keeper.note(r.id)
 	wait := time.Until(r.spoken.Add(protocol.ChatInterval))
 	if wait <= 0 || r.chat.pressing() {
 		r.tellChatNow()

@@ -227,7 +227,7 @@ func TestSlowModeSaysHowLongAndSparesModerators(t *testing.T) {
 func TestTheTimeBetweenBatchesIsAQuarterOfASecondAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Server{chats: map[string]*chat{}, rooms: map[string]*room{}}
-		r := &room{server: s, id: "x", members: map[string]*member{}, chat: newChat(time.Now())}
+		r := &room{server: s, id: "x", members: map[string]*member{}, chat: newChat(1000, time.Now())}
 		sock := &socket{out: newQueue()}
 		m := &member{id: "m"}
 		m.sock.Store(sock)

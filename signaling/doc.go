@@ -9,6 +9,8 @@
 // Admission is not decided here: the door (rooms) is asked who a session is,
 // and told who leaves. Media is not touched here: the sfu is asked to answer
 // offers, and tells who sits in which slot.
+//
+// What is said is told first and stored behind that, through Chats: keeper.go.
 package signaling
 
 //go:generate go run ./internal/tsgen protocol ../web/app/src/lib/signaling/protocol.gen.ts

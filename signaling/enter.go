@@ -18,6 +18,9 @@ func (s *Server) enter(ctx context.Context, g rooms.Grant, sock *socket, hello *
 		return nil, nil, err
 	}
 	defer s.unpin(r)
+	if err := s.loadChat(ctx, r); err != nil {
+		return nil, nil, err
+	}
 	// Read only now: from here on news of the room reaches it.
 	view, err := s.o.Registry.Room(ctx, g.RoomID)
 	if err != nil {

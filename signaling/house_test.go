@@ -230,13 +230,19 @@ type place struct {
 // newPlace starts a server with a meet room "m" and a live room "l"; prepare may alter it first.
 func newPlace(t *testing.T, prepare ...func(*Server)) *place {
 	t.Helper()
+	return newPlaceWith(t, nil, prepare...)
+}
+
+// newPlaceWith is newPlace with a store of chats, if there is one.
+func newPlaceWith(t *testing.T, chats Chats, prepare ...func(*Server)) *place {
+	t.Helper()
 	port, err := rtcport.Open(rtcport.Options{UDPAddress: "127.0.0.1:0", TCPAddress: "127.0.0.1:0"})
 	must(t, err)
 	media := sfu.New(sfu.Options{Port: port})
 	p := &place{t: t, house: newHouse(), air: &air{state: live.Brief{State: live.Waiting}}}
 	p.house.add("m", rooms.Meet, nil)
 	p.house.add("l", rooms.Live, nil)
-	p.server = NewServer(Options{Door: p.house, Registry: p.house, SFU: media, Broadcasts: p.air})
+	p.server = NewServer(Options{Door: p.house, Registry: p.house, Chats: chats, SFU: media, Broadcasts: p.air})
 	for _, fn := range prepare {
 		fn(p.server)
 	}

@@ -81,9 +81,7 @@ func (s *Server) dropIfEmpty(r *room) bool {
 	}
 	delete(s.rooms, r.id)
 	r.chat.told = r.chat.seq // there is nobody left to be told
-	if r.chat.empty() {
-		delete(s.chats, r.id)
-	}
+	s.forgetChat(r.id)
 	return true
 }
 

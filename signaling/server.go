@@ -49,6 +49,8 @@ type Broadcasts interface {
 type Options struct {
 	Door     Door
 	Registry Registry
+	// Chats keeps the rooms' chats over a restart; nil: they are in memory only.
+	Chats Chats
 	// SFU carries the meetings' media; nil: there is none, and offers are refused.
 	SFU *sfu.SFU
 	// Broadcasts tells of live rooms; nil: nothing is told.
@@ -73,7 +75,8 @@ type Server struct {
 	unwatch  []func()
 	news     news
 	waker    *waker
-	serving  sync.WaitGroup // sockets, and the goroutines of news and waker
+	keeper   *keeper        // nil without Options.Chats
+	serving  sync.WaitGroup // sockets, and the goroutines of news, waker and keeper
 	grace    time.Duration  // how long a client may be away: protocol.ResumeWindow
 	hello    time.Duration  // how long a socket may be silent at first: protocol.HelloTimeout
 
@@ -81,6 +84,7 @@ type Server struct {
 	closed  bool
 	rooms   map[string]*room
 	chats   map[string]*chat // by room, in motion or not
+	number  int64            // above all that clients may know of chats that are not in memory
 	sockets map[*socket]struct{}
 }
 
@@ -96,6 +100,8 @@ func NewServer(o Options) *Server {
 		o: o, log: o.Log, grace: protocol.ResumeWindow, hello: protocol.HelloTimeout,
 		rooms: map[string]*room{}, chats: map[string]*chat{}, sockets: map[*socket]struct{}{},
 		waker: newWaker(),
+		// Above what clients know of the server before.
+		number: time.Now().UnixMilli(),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: protocol.HelloTimeout,
 			// What idle clients hold is kept small: most messages are prepared for all and pass no buffer.
@@ -109,6 +115,10 @@ func NewServer(o Options) *Server {
 	s.news.wake = make(chan struct{}, 1)
 	s.serving.Go(s.spread)
 	s.serving.Go(func() { s.waker.run(s.ctx) })
+	if o.Chats != nil {
+		s.number, s.keeper = o.Chats.First(), newKeeper(o.Chats)
+		s.serving.Go(s.keepChats)
+	}
 	s.unwatch = append(s.unwatch, o.Registry.Watch(s.onEvent))
 	if o.Broadcasts != nil {
 		s.unwatch = append(s.unwatch, o.Broadcasts.Watch(func(roomID string, _ live.State) {
@@ -203,6 +213,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	go func() {
 		defer close(done)
 		s.serving.Wait()
+		s.saveLast(ctx)
 		s.closeRooms()
 	}()
 	select {
@@ -216,6 +227,19 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.mu.Unlock()
 		<-done
 		return fmt.Errorf("close sockets: %w", ctx.Err())
+	}
+}
+
+// saveLast stores what is left of the chats, also when ctx has ended: that is
+// how long sockets had.
+func (s *Server) saveLast(ctx context.Context) {
+	if s.keeper == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSave)
+	defer cancel()
+	if err := s.saveChats(ctx); err != nil {
+		s.log.Error("the end of chats is lost", "error", err)
 	}
 }
 

@@ -122,7 +122,11 @@ func serve(ctx context.Context, config configs.Config, demo bool, log *slog.Logg
 	inside.start("run the broadcasts", hub.Run)
 	defer fetchCameras(registry, gate, hub, dialer, inside, log)()
 
-	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, SFU: rtc.sfu(), Broadcasts: hub, Log: log})
+	chats, err := rooms.OpenChats(ctx, store)
+	if err != nil {
+		return err
+	}
+	stage := signaling.NewServer(signaling.Options{Door: door, Registry: registry, Chats: chats, SFU: rtc.sfu(), Broadcasts: hub, Log: log})
 	defer func() { failure = errors.Join(failure, closeSockets(stage)) }()
 	admin := newDemoKeys(apiKeys)
 	var greeted atomic.Bool // until then the server is not ready: who waits for it finds the key printed
