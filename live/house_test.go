@@ -190,6 +190,7 @@ func (h *house) url(k string) string { return "rtmp://" + h.rtmp + "/live/" + k 
 
 // source describes what ffmpeg pushes.
 type source struct {
+	size    string // of the picture [320x180]
 	rate    string
 	seconds float64
 	video   []string
@@ -212,8 +213,12 @@ func (s source) args(url string) []string {
 	if rate == "" {
 		rate = "30"
 	}
+	size := s.size
+	if size == "" {
+		size = "320x180"
+	}
 	if !s.noVideo {
-		in("testsrc2=size=320x180:rate=" + rate + s.filter)
+		in("testsrc2=size=" + size + ":rate=" + rate + s.filter)
 	}
 	if !s.noAudio {
 		in("sine=frequency=440:sample_rate=48000")

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"roomcast/live/hls"
 	"roomcast/media"
 	"roomcast/transcode"
 )
@@ -28,14 +29,15 @@ type ladderTimes struct {
 	firstRetry, lastRetry time.Duration
 	// handover bounds the wait for what an ffmpeg has still to give out.
 	handover time.Duration
-	// sparse is how far apart key frames may be: the longest segment.
-	sparse time.Duration
+	// sparse is how far apart key frames may be at most, and steady how long they have
+	// to be near enough again before the source is cut by them again.
+	sparse, steady time.Duration
 }
 
 var usualLadder = ladderTimes{
 	behind: 1500 * time.Millisecond, patience: 3 * time.Second, look: 250 * time.Millisecond,
 	firstReturn: 30 * time.Second, lastReturn: 10 * time.Minute, stands: 5 * time.Minute,
-	firstRetry: 250 * time.Millisecond, lastRetry: 10 * time.Second, handover: 2 * time.Second, sparse: 10 * time.Second,
+	firstRetry: 250 * time.Millisecond, lastRetry: 10 * time.Second, handover: 2 * time.Second, sparse: 10 * time.Second, steady: 30 * time.Second,
 }
 
 const (
@@ -60,6 +62,9 @@ type ladder struct {
 	log     *slog.Logger
 	addRung func(name string) rungWriter
 	edge    func() time.Duration // of the source
+	// longest is how long a segment may be, setBeat has them cut by a beat.
+	longest func() time.Duration
+	setBeat func(hls.Beat)
 
 	rungs map[string]*rung
 	group sync.WaitGroup
@@ -69,8 +74,13 @@ type ladder struct {
 	plan    []transcode.Rung // the largest first
 	feeder  *feeder
 	started int // how many
-	lastKey time.Duration
-	sparse  bool // key frames are too far apart for renditions to be cut in step
+	keys    keys
+	beat    hls.Beat      // in which rungs have key frames, beside the source's own
+	latest  time.Duration // of the pictures read, the one shown last
+	due     bool          // the plan is another one than what is made
+	topBps  int64         // of the source's own size made anew; 0 until it was measured
+	next    *media.Reader // to go on with, from an earlier picture on
+	from    time.Duration // where the ffmpeg that begins with it takes over
 
 	mu       sync.Mutex
 	shed     int       // how many of plan are left out, the largest first
@@ -81,15 +91,6 @@ type ladder struct {
 	pause    time.Duration
 	since    time.Time // since when nothing was shed
 	retry    time.Duration
-}
-
-// rung is where the pictures of one rendition go, whichever ffmpeg makes them.
-type rung struct {
-	mu     sync.Mutex
-	to     rungWriter
-	by     int // number of the feeder that writes
-	format *media.Format
-	last   time.Duration
 }
 
 // climb follows a show with its ladder.
@@ -112,7 +113,7 @@ func (l *ladder) climb(ctx context.Context) {
 	}
 	watching.Wait()
 	l.group.Wait()
-	for _, code := range []string{"rung_shed", "transcode_failed", "no_ladder"} {
+	for _, code := range []string{"rung_shed", "transcode_failed", "source_transcoded"} {
 		l.hub.ClearWarning(l.show.RoomID, code)
 	}
 }
@@ -123,8 +124,9 @@ var errEnded = errors.New("stream ended")
 // episode feeds the ladder from the newest group of pictures on, until an
 // ffmpeg ends.
 func (l *ladder) episode(ctx context.Context) error {
-	reader := l.show.Stream.NewReader(ctx, media.ReaderLimits{Bytes: ladderBytes, Age: ladderAge})
-	defer reader.Close()
+	reader := l.newReader(ctx)
+	defer func() { reader.Close() }()
+	l.latest = 0
 	for {
 		u, _, err := reader.Read()
 		if err != nil {
@@ -137,85 +139,77 @@ func (l *ladder) episode(ctx context.Context) error {
 		if err := l.take(ctx, u); err != nil {
 			return err
 		}
+		if l.next != nil {
+			reader.Close()
+			reader, l.next = l.next, nil
+			l.latest = 0
+		}
 	}
 }
 
-// take feeds one picture; at key frames the ladder may change.
+func (l *ladder) newReader(ctx context.Context) *media.Reader {
+	limits := media.ReaderLimits{Bytes: ladderBytes, Age: ladderAge}
+	if l.keys.sparse {
+		limits.Age = 0 // the last key frame is far back
+	}
+	return l.show.Stream.NewReader(ctx, limits)
+}
+
+// take feeds one picture; where the rungs have key frames the ladder may change.
 func (l *ladder) take(ctx context.Context, u *media.Unit) error {
 	if u.Format != l.format && !u.Key {
 		return nil
 	}
 	l.judge(u)
-	switch {
+	key := u.Key || l.beat.Falls(l.latest, u.PTS)
+	l.latest = max(l.latest, u.PTS)
+	from := u.PTS
+	if l.from > 0 && u.Format == l.format {
+		from = l.from // it is the key frame that was gone back to
+	}
+	switch back := from > u.PTS; {
 	case u.Format != l.format:
-		if l.prepare(u) && !l.sparse {
-			break // the same ffmpeg goes on
+		same := l.prepare(u)
+		if same || l.feeder == nil && l.keys.sparse && time.Since(u.NTP) > present {
+			break // the same ffmpeg goes on, or one begins when all that was missed is read
 		}
-		if l.sparse {
-			break
-		}
-		if err := l.change(ctx, u); err != nil {
+		if err := l.change(ctx, u, from); err != nil {
 			return err
 		}
-	case l.sparse:
-	case u.Key && l.feeder == nil && len(l.plan) > l.shed, u.Key && l.wantsBack():
-		if err := l.change(ctx, u); err != nil {
+	case back, key && l.isDue():
+		if !u.Key {
+			if l.goBack(ctx, u) {
+				return nil
+			}
+			break
+		}
+		if err := l.change(ctx, u, from); err != nil {
 			return err
 		}
 	}
+	l.from = 0
 	if l.feeder == nil {
 		return nil
 	}
-	return l.feeder.process.Write(u)
+	return l.feeder.process.Write(u, key)
 }
 
-// judge looks at how far apart key frames are. Renditions can be changed between
-// only where all begin a segment with one: a source that has too few gets no
-// lower ones.
-func (l *ladder) judge(u *media.Unit) {
-	sparse := l.sparse
-	switch {
-	case u.Format != l.format:
-		promised := 0.0 // seconds
-		if rate := u.Track.FrameRate; rate > 0 {
-			promised = float64(media.KeyInterval(u.Payload)) / rate
-		}
-		l.lastKey, sparse = u.PTS, promised > l.times.sparse.Seconds()
-	case u.Key:
-		sparse = sparse && u.PTS-l.lastKey > l.times.sparse
-		l.lastKey = u.PTS
-	default:
-		sparse = sparse || u.PTS-l.lastKey > l.times.sparse
+// isDue reports whether another ffmpeg is to go on.
+func (l *ladder) isDue() bool {
+	if l.wantsBack() {
+		l.due = true
 	}
-	switch {
-	case sparse == l.sparse:
-		return
-	case sparse:
-		l.setWatched(nil)
-		if l.feeder != nil {
-			_ = l.feeder.drop() // not its fault
-			l.feeder = nil
-		}
-		for name := range l.rungs {
-			l.remove(name)
-		}
-		l.hub.SetWarning(l.show.RoomID, "no_ladder", fmt.Sprintf(
-			"Key frames are more than %.0f s apart: no lower qualities can be offered. Set the encoder's key frame interval to 2 s.", l.times.sparse.Seconds()))
-	default:
-		l.hub.ClearWarning(l.show.RoomID, "no_ladder")
-	}
-	l.sparse = sparse
+	return l.due || l.feeder == nil && len(l.active()) > 0
 }
 
-// prepare plans the rungs of a new source. same says that they are those that are
+// prepare plans the rungs of a source. same says that they are those that are
 // being made, of the same codec: as when a slate comes between.
 func (l *ladder) prepare(u *media.Unit) (same bool) {
 	l.format = u.Format
-	var heights []int
-	if t := l.show.Settings.Features.Transcode; t.Mode != transcodeAuto {
-		heights = t.Heights
+	plan := l.lower(u.Track)
+	if l.keys.sparse && len(plan) > 0 {
+		plan = slices.Insert(plan, 0, l.top(u.Track))
 	}
-	plan := transcode.Rungs(u.Track, heights)
 	wanted := make(map[string]bool, len(plan))
 	for _, r := range plan {
 		wanted[r.Name] = true
@@ -230,6 +224,25 @@ func (l *ladder) prepare(u *media.Unit) (same bool) {
 	same = l.feeder != nil && l.feeder.codec == u.Track.Codec && slices.Equal(plan, l.plan)
 	l.plan, l.shed = plan, min(l.shed, len(plan))
 	return same
+}
+
+// lower are the rungs below a source that the room wants.
+func (l *ladder) lower(source *media.Track) []transcode.Rung {
+	var heights []int
+	if t := l.show.Settings.Features.Transcode; t.Mode != transcodeAuto {
+		heights = t.Heights
+	}
+	return transcode.Rungs(source, heights)
+}
+
+// active are the rungs to be made now.
+func (l *ladder) active() []transcode.Rung {
+	if l.keys.sparse && l.topBps == 0 {
+		return nil // the source is being measured
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.plan[l.shed:]
 }
 
 // transcodeAuto is the mode of the feature in which the server chooses.
@@ -256,15 +269,15 @@ func (l *ladder) wantsBack() bool {
 	return true
 }
 
-// change has another ffmpeg go on from this key frame; the one before gives out
-// what it has, first.
-func (l *ladder) change(ctx context.Context, u *media.Unit) error {
+// change has another ffmpeg go on, which is fed from this key frame on and takes over
+// at a time; the one before gives out what it has, first.
+func (l *ladder) change(ctx context.Context, u *media.Unit, from time.Duration) error {
 	old := l.feeder
-	l.feeder = nil
+	l.feeder, l.due = nil, false
 	if old != nil {
 		l.group.Go(func() { old.finish(ctx, l.times.handover) })
 	}
-	active := l.plan[l.shed:]
+	active := l.active()
 	l.tellShed()
 	if len(active) == 0 {
 		l.setWatched(nil)
@@ -282,7 +295,7 @@ func (l *ladder) change(ctx context.Context, u *media.Unit) error {
 		f.rungs = append(f.rungs, l.rungs[r.Name])
 	}
 	process, err := l.hub.o.FFmpeg.StartLadder(ctx, transcode.LadderOptions{
-		Source: u.Track, Rungs: active, Emit: f.emit, Log: l.log,
+		Source: u.Track, Rungs: active, From: from, Emit: f.emit, Log: l.log,
 	})
 	if err != nil {
 		close(f.done)
@@ -310,7 +323,7 @@ func (l *ladder) recover(ctx context.Context, cause error) {
 		l.feeder = nil
 	}
 	l.setWatched(nil)
-	l.format = nil
+	l.format, l.from = nil, 0
 	l.mu.Lock()
 	overload := l.overload
 	l.overload = false
@@ -402,64 +415,4 @@ func (l *ladder) wellNow() {
 	l.retry = l.times.firstRetry
 	l.mu.Unlock()
 	l.hub.ClearWarning(l.show.RoomID, "transcode_failed")
-}
-
-// feeder is one ffmpeg of the ladder, and where its pictures go.
-type feeder struct {
-	ladder  *ladder
-	number  int
-	codec   media.Codec // of what it is fed
-	process *transcode.Ladder
-	rungs   []*rung
-	before  <-chan struct{} // closed when all pictures before this one's first were given out; nil for none
-	done    chan struct{}
-	once    sync.Once
-	made    sync.Once
-}
-
-// finish lets it give out what it was fed.
-func (f *feeder) finish(ctx context.Context, patience time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	f.process.Finish(ctx)
-	f.once.Do(func() { close(f.done) })
-}
-
-// drop ends it at once and tells why it ended.
-func (f *feeder) drop() error {
-	f.once.Do(func() { close(f.done) })
-	return f.process.Stop()
-}
-
-// emit hands a picture on, once what was before has been.
-func (f *feeder) emit(i int, track *media.Track, u transcode.RungUnit) {
-	if f.before != nil {
-		<-f.before
-	}
-	f.made.Do(f.ladder.wellNow)
-	f.rungs[i].write(f, track, u)
-}
-
-// write packages a picture. What one ffmpeg has begun no other goes on with in
-// the middle: it begins at its first key frame that is new.
-func (r *rung) write(f *feeder, track *media.Track, u transcode.RungUnit) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if f.number < r.by || u.PTS <= r.last {
-		return
-	}
-	if f.number > r.by {
-		if !u.Key {
-			return
-		}
-		r.by = f.number
-		if r.format == nil || !r.format.Tracks[0].SameConfig(track) {
-			r.format = &media.Format{Tracks: []*media.Track{track}}
-		}
-	}
-	r.last = u.PTS
-	err := r.to.Write(&media.Unit{Format: r.format, Track: r.format.Tracks[0], NTP: time.Now(), DTS: u.PTS, PTS: u.PTS, Key: u.Key, Payload: u.Payload})
-	if err != nil {
-		f.ladder.log.Error("package a rung", "room", f.ladder.show.RoomID, "error", err)
-	}
 }

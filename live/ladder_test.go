@@ -5,12 +5,14 @@ import (
 	"context"
 	"log/slog"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"roomcast/live/hls"
 	"roomcast/media"
 	"roomcast/rooms"
 	"roomcast/transcode"
@@ -88,6 +90,7 @@ type scaffold struct {
 	mu    sync.Mutex
 	every int // pictures from one key frame to the next
 	edge  time.Duration
+	beats []hls.Beat
 	rungs map[string][]*fakeRung
 }
 
@@ -119,6 +122,12 @@ func newScaffold(t *testing.T, heights []int, change func(*ladderTimes)) *scaffo
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			return s.edge
+		},
+		longest: func() time.Duration { return times.sparse },
+		setBeat: func(b hls.Beat) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.beats = append(s.beats, b)
 		},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -196,7 +205,7 @@ func (s *scaffold) warned(code string) bool {
 }
 
 // check sees that every rung has the source's times, begins with a key frame
-// after each hole, and has key frames where the source has.
+// after each hole, and has key frames where the source has, or in a beat.
 func (s *scaffold) check() {
 	s.t.Helper()
 	for name, list := range s.rungs {
@@ -207,7 +216,7 @@ func (s *scaffold) check() {
 				if want := time.Second + n*time.Second/30; u.PTS != want {
 					s.t.Fatalf("%s: a picture at %v, of the source at %v", name, u.PTS, want)
 				}
-				if u.Key && n%30 != 0 {
+				if u.Key && n%30 != 0 && !slices.ContainsFunc(s.beats, func(b hls.Beat) bool { return b.Falls(u.PTS-time.Second/30, u.PTS) }) {
 					s.t.Fatalf("%s: picture %d, key %v", name, n, u.Key)
 				}
 				if step := u.PTS - last; step > 34*time.Millisecond && !u.Key || step <= 0 {
@@ -219,13 +228,84 @@ func (s *scaffold) check() {
 	}
 }
 
-func TestASourceWithFewKeyFramesGetsNoLadder(t *testing.T) {
-	s := newScaffold(t, []int{144}, func(l *ladderTimes) { l.sparse = 1500 * time.Millisecond })
+// lastBeat is the one that the source is cut by.
+func (s *scaffold) lastBeat() hls.Beat {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.beats) == 0 {
+		return hls.Beat{}
+	}
+	return s.beats[len(s.beats)-1]
+}
+
+// holes counts the pictures that do not follow the one before.
+func (r *fakeRung) holes() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.units[1:] {
+		if r.units[i+1].PTS-r.units[i].PTS > 34*time.Millisecond {
+			n++
+		}
+	}
+	return n
+}
+
+// keepsBeat asserts that a rung has a key frame at every point of a beat, from its first
+// picture on.
+func (s *scaffold) keepsBeat(name string, b hls.Beat) {
+	s.t.Helper()
+	r := s.rung(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	points := 0
+	for i, u := range r.units[1:] {
+		if b.Falls(r.units[i].PTS, u.PTS) {
+			if points++; !u.Key {
+				s.t.Errorf("%s has no key frame at %v", name, u.PTS)
+			}
+		}
+	}
+	if points < 2 {
+		s.t.Errorf("%s has %d points of the beat", name, points)
+	}
+}
+
+func TestASourceWithFewKeyFramesIsMadeAnewAsTopRung(t *testing.T) {
+	s := newScaffold(t, []int{144}, func(l *ladderTimes) { l.sparse, l.steady = 1500*time.Millisecond, 4*time.Second })
 	waitFor(t, 10*time.Second, "the rung flows", func() bool { return s.flows("144p") })
-	s.setKeyEvery(90)
-	waitFor(t, 10*time.Second, "it is taken out", func() bool { return s.rung("144p").newest() == -1 && s.warned("no_ladder") })
+	if s.rung("360p") != nil || len(s.beats) != 0 {
+		t.Errorf("a source with enough key frames is made anew")
+	}
+	s.setKeyEvery(1 << 30)
+	both := func() bool { return s.flows("360p") && s.flows("144p") }
+	waitFor(t, 10*time.Second, "the source's size is made too", func() bool { return both() && s.warned("source_transcoded") })
+	b := s.lastBeat()
+	waitFor(t, 10*time.Second, "the beat goes on", func() bool { return s.rung("360p").newest() > b.From+5*time.Second })
+	s.keepsBeat("360p", b)
+	s.keepsBeat("144p", b)
 	s.setKeyEvery(30)
-	waitFor(t, 10*time.Second, "it flows again", func() bool { return s.flows("144p") && !s.warned("no_ladder") })
+	waitFor(t, 15*time.Second, "it is taken out", func() bool { return s.rung("360p").newest() == -1 && !s.warned("source_transcoded") })
+	if b := s.lastBeat(); b.Until <= b.From || b.Until > b.From+30*time.Second {
+		t.Errorf("the beat does not end: %+v", b)
+	}
+	waitFor(t, 10*time.Second, "the other one goes on", func() bool { return s.rung("144p").newest() > s.lastBeat().Until+time.Second })
+	if n := s.rung("144p").holes(); n != 0 || len(s.rungs["144p"]) != 1 {
+		t.Errorf("%d holes in the small rung, added %d times", n, len(s.rungs["144p"]))
+	}
+}
+
+func TestTheTopRungOfASparseSourceIsShedFirstAndTakenBackWithoutItsKeyFrames(t *testing.T) {
+	s := newScaffold(t, []int{144}, func(l *ladderTimes) {
+		l.sparse, l.behind, l.patience, l.firstReturn = 1500*time.Millisecond, time.Second, time.Second, 2*time.Second
+	})
+	s.setKeyEvery(1 << 30)
+	both := func() bool { return s.flows("360p") && s.flows("144p") }
+	waitFor(t, 10*time.Second, "both flow", both)
+	_ = syscall.Kill(s.pid(), syscall.SIGSTOP)
+	waitFor(t, 10*time.Second, "the top is left out", func() bool { return s.rung("360p").newest() == -1 && s.warned("rung_shed") })
+	waitFor(t, 10*time.Second, "the other one flows", func() bool { return s.flows("144p") })
+	waitFor(t, 15*time.Second, "both flow again", func() bool { return both() && !s.warned("rung_shed") })
+	s.keepsBeat("144p", s.lastBeat())
 }
 
 func TestRungsComeBackAfterFFmpegWasKilled(t *testing.T) {

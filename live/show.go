@@ -110,6 +110,7 @@ func (r *room) startLadder(ctx context.Context, show Show) {
 			defer r.mu.Unlock()
 			return r.edge
 		},
+		longest: show.Packager.LongestSegment, setBeat: show.Packager.SetBeat,
 	}
 	r.hub.shows.Go(func() { l.climb(ctx) })
 }

@@ -231,6 +231,14 @@ func (r *Reader) catchUp() {
 	r.next, r.waiting = to, true
 }
 
+// Waiting reports whether the reader waits for a unit that decoding can begin with:
+// whether there was nothing cached to start from.
+func (r *Reader) Waiting() bool {
+	r.stream.mu.Lock()
+	defer r.stream.mu.Unlock()
+	return r.waiting
+}
+
 // Dropped is the number of units this reader has lost so far.
 func (r *Reader) Dropped() uint64 {
 	r.stream.mu.Lock()

@@ -21,7 +21,7 @@ import (
 const (
 	// ladderLead keeps the timestamps that ffmpeg sees above 0, whatever the
 	// order of pictures is.
-	ladderLead = 10 * time.Second
+	ladderLead = 30 * time.Second
 	// inFlight is how many pictures may be between input and outputs and still
 	// get back their exact times.
 	inFlight = 1024
@@ -84,6 +84,20 @@ func Rungs(source *media.Track, heights []int) []Rung {
 	return rungs
 }
 
+// Top is a rung in a source's own size. bps is what the source takes, 0 if that is
+// not known; a rung takes no more than twice what suits its size.
+func Top(source *media.Track, bps int64) Rung {
+	short := min(source.Width, source.Height)
+	usual := rungBitrate(short)
+	if bps <= 0 {
+		bps = usual
+	}
+	return Rung{
+		Name: strconv.Itoa(short) + "p", Width: source.Width &^ 1, Height: source.Height &^ 1,
+		BitrateBps: min(max(bps, usual/4), 2*usual),
+	}
+}
+
 // rungBitrate goes by the number of pixels between the steps that are known.
 func rungBitrate(lines int) int64 {
 	last := rungBitrates[0]
@@ -102,9 +116,12 @@ type LadderOptions struct {
 	// Source is the video track that is fed first; others of its codec may follow.
 	Source *media.Track
 	Rungs  []Rung
+	// From is the time of the picture that the rungs begin with: one that Write
+	// is told to make a key frame of. What is fed before is only decoded.
+	From time.Duration
 	// Emit gets the pictures of one rung in order, from one goroutine for each
-	// rung: H.264 with the times of the source's pictures, key frames where the
-	// source has them. It must not block for long.
+	// rung: H.264 with the times of the source's pictures, key frames where Write
+	// was told. It must not block for long.
 	Emit func(rung int, track *media.Track, u RungUnit)
 	Log  *slog.Logger
 }
@@ -123,11 +140,10 @@ type Ladder struct {
 	reading sync.WaitGroup
 	readErr []error
 
-	buf   []byte
-	begun bool
-	base  time.Duration // of the source's first picture
-	fed   atomic.Int64  // newest time that went in, in nanoseconds
-	out   []atomic.Int64
+	buf  []byte
+	base time.Duration // of the rungs' first picture
+	fed  atomic.Int64  // newest time that went in, in nanoseconds
+	out  []atomic.Int64
 
 	mu    sync.Mutex
 	times [inFlight]stamp // of pictures on their way, by the order they went in
@@ -149,11 +165,15 @@ func (t *Tool) StartLadder(ctx context.Context, o LadderOptions) (*Ladder, error
 	if !ok || len(o.Rungs) == 0 {
 		return nil, fmt.Errorf("start a ladder: no rungs of %s", o.Source.Codec)
 	}
-	p, err := t.Start(ctx, Job{Name: "ladder", Args: ladderArgs(o.Rungs), Outputs: len(o.Rungs), Background: true, Log: o.Log})
+	p, err := t.Start(ctx, Job{Name: "ladder", Args: ladderArgs(o), Outputs: len(o.Rungs), Background: true, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}
-	l := &Ladder{o: o, process: p, readErr: make([]error, len(o.Rungs)), out: make([]atomic.Int64, len(o.Rungs))}
+	l := &Ladder{o: o, process: p, base: o.From, readErr: make([]error, len(o.Rungs)), out: make([]atomic.Int64, len(o.Rungs))}
+	l.fed.Store(int64(o.From))
+	for i := range l.out {
+		l.out[i].Store(int64(o.From))
+	}
 	l.buf = ivfHeader(fourCC, o.Source.Width, o.Source.Height)
 	for i := range o.Rungs {
 		l.reading.Go(func() { l.readErr[i] = l.read(i) })
@@ -161,13 +181,36 @@ func (t *Tool) StartLadder(ctx context.Context, o LadderOptions) (*Ladder, error
 	return l, nil
 }
 
-func ladderArgs(rungs []Rung) []string {
+// Whether a picture becomes a key frame is told to ffmpeg by its time, for there is
+// no other way to tell it of a single one: ticks are rounded down to a multiple of
+// tickGrain, and one of these is added. ffmpeg counts from the first picture that it
+// encodes, which is marked as a key frame.
+const (
+	tickGrain = 4
+	keyTick   = 1
+	plainTick = 3
+)
+
+func mark(tick int64, key bool) int64 {
+	tick &^= tickGrain - 1
+	if key {
+		return tick + keyTick
+	}
+	return tick + plainTick
+}
+
+// keyRule is true of a picture that is marked as a key frame.
+var keyRule = fmt.Sprintf("expr:lt(mod(round(t*%d),%d),%d)", pictureClock, tickGrain, plainTick-keyTick)
+
+func ladderArgs(o LadderOptions) []string {
+	rungs := o.Rungs
 	args := []string{
 		"-probesize", "32", "-analyzeduration", "0", "-copyts", "-thread_type", "slice",
 		"-f", "ivf", "-i", "pipe:0",
 	}
 	var graph strings.Builder
-	fmt.Fprintf(&graph, "[0:v]split=%d", len(rungs))
+	first := mark((&Ladder{base: o.From}).tick(o.From), true)
+	fmt.Fprintf(&graph, "[0:v]trim=start_pts=%d,split=%d", first, len(rungs))
 	for i := range rungs {
 		fmt.Fprintf(&graph, "[s%d]", i)
 	}
@@ -184,9 +227,9 @@ func ladderArgs(rungs []Rung) []string {
 		args = append(args,
 			"-map", fmt.Sprintf("[r%d]", i), "-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-profile:v", "main",
 			"-b:v", bps, "-maxrate", bps, "-bufsize", bps,
-			// Every picture with its own time, key frames where the source has them and nowhere else.
+			// Every picture with its own time, key frames where they are marked and nowhere else.
 			"-fps_mode", "passthrough", "-enc_time_base", "1:"+strconv.Itoa(pictureClock),
-			"-force_key_frames", "source", "-forced-idr", "1",
+			"-force_key_frames", keyRule, "-forced-idr", "1",
 			"-x264-params", "keyint=infinite:scenecut=0:threads="+threads,
 			"-f", "mpegts", "-muxdelay", "0", "-muxpreload", "0", "-flush_packets", "1", OutputPipe(i))
 	}
@@ -202,21 +245,16 @@ func (l *Ladder) tick(d time.Duration) int64 {
 	return int64(q)
 }
 
-// Write feeds one picture of the source; the first of each track is a key frame. It waits
-// while ffmpeg does not read. An error means that ffmpeg is gone.
-func (l *Ladder) Write(u *media.Unit) error {
-	if !l.begun {
-		l.begun, l.base = true, u.DTS
-		for i := range l.out {
-			l.out[i].Store(int64(u.DTS))
-		}
-	}
-	tick := l.tick(u.PTS)
+// Write feeds one picture of the source; the first of each track is a key frame. key
+// says whether the rungs have one there. It waits while ffmpeg does not read. An error
+// means that ffmpeg is gone.
+func (l *Ladder) Write(u *media.Unit, key bool) error {
+	tick := mark(l.tick(u.PTS), key)
 	l.mu.Lock()
 	l.times[l.next%inFlight] = stamp{tick, u.PTS}
 	l.next++
 	l.mu.Unlock()
-	l.fed.Store(int64(u.PTS))
+	l.fed.Store(int64(max(u.PTS, l.base)))
 	at := len(l.buf)
 	l.buf = appendIVFFrame(l.buf, 0, tick)
 	body := len(l.buf)

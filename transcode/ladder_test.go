@@ -98,12 +98,12 @@ func TestRungsHaveTheirSourcesTimesAndKeyFrames(t *testing.T) {
 			units := film(t, tt.size, tt.rate, 4, tt.args...)
 			rungs := Rungs(units[0].Track, []int{240, 144})
 			var s shelf
-			l, err := tool.StartLadder(t.Context(), LadderOptions{Source: units[0].Track, Rungs: rungs, Emit: s.emit, Log: slog.New(slog.DiscardHandler)})
+			l, err := tool.StartLadder(t.Context(), LadderOptions{Source: units[0].Track, Rungs: rungs, From: units[0].PTS, Emit: s.emit, Log: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, u := range units {
-				if err := l.Write(u); err != nil {
+				if err := l.Write(u, u.Key); err != nil {
 					t.Fatalf("%v: %s", err, l.process.Said())
 				}
 			}
@@ -128,10 +128,62 @@ func TestRungsHaveTheirSourcesTimesAndKeyFrames(t *testing.T) {
 	}
 }
 
+func TestRungsBeginInTheMiddleAndHaveKeyFramesWhereTheyAreWanted(t *testing.T) {
+	for name, b := range map[string]string{"in order": "0", "with B-frames": "2"} {
+		t.Run(name, func(t *testing.T) {
+			units := film(t, "640x360", "30", 6, "-g", "9999", "-bf", b, "-preset", "veryfast")
+			top := Top(units[0].Track, 0)
+			// The first picture that is shown after all before it, a second and a half in.
+			from := 45
+			for slices.ContainsFunc(units[:from], func(u *media.Unit) bool { return u.PTS > units[from].PTS }) {
+				from++
+			}
+			first := units[from].PTS
+			var s shelf
+			l, err := ffmpeg(t).StartLadder(t.Context(), LadderOptions{
+				Source: units[0].Track, Rungs: []Rung{top}, From: first, Emit: s.emit, Log: slog.New(slog.DiscardHandler),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var keys, want []time.Duration
+			for n, u := range units {
+				key := u.Key || n >= from && (n-from)%40 == 0
+				if key && u.PTS >= first {
+					want = append(want, u.PTS)
+				}
+				if err := l.Write(u, key); err != nil {
+					t.Fatalf("%v: %s", err, l.process.Said())
+				}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			l.Finish(ctx)
+			pictures := 0
+			for _, u := range units {
+				if u.PTS >= first {
+					pictures++
+				}
+			}
+			for _, u := range s.units[0] {
+				if u.Key {
+					keys = append(keys, u.PTS)
+				}
+			}
+			if len(s.units[0]) != pictures || !slices.Equal(keys, want) || len(want) < 3 {
+				t.Errorf("%d pictures of %d, key frames at %v, wanted at %v: %s", len(s.units[0]), pictures, keys, want, l.process.Said())
+			}
+			if track := s.tracks[0][0]; track.Width != 640 || track.Height != 360 || top.Name != "360p" {
+				t.Errorf("%+v, %s", track, top.Name)
+			}
+		})
+	}
+}
+
 func TestTheDelayOfRungsIsShort(t *testing.T) {
 	units := film(t, "1280x720", "30", 4, "-g", "60", "-bf", "0", "-tune", "zerolatency")
 	l, err := ffmpeg(t).StartLadder(t.Context(), LadderOptions{
-		Source: units[0].Track, Rungs: Rungs(units[0].Track, []int{480, 360}), Log: slog.New(slog.DiscardHandler),
+		Source: units[0].Track, Rungs: Rungs(units[0].Track, []int{480, 360}), From: units[0].PTS, Log: slog.New(slog.DiscardHandler),
 		Emit: func(int, *media.Track, RungUnit) {},
 	})
 	if err != nil {
@@ -142,7 +194,7 @@ func TestTheDelayOfRungsIsShort(t *testing.T) {
 	defer tick.Stop()
 	var lags []time.Duration
 	for i, u := range units {
-		if err := l.Write(u); err != nil {
+		if err := l.Write(u, u.Key); err != nil {
 			t.Fatal(err)
 		}
 		<-tick.C
@@ -161,13 +213,13 @@ func TestAKilledLadderIsNoticed(t *testing.T) {
 	units := film(t, "320x180", "30", 2, "-g", "30", "-bf", "0")
 	var s shelf
 	l, err := ffmpeg(t).StartLadder(t.Context(), LadderOptions{
-		Source: units[0].Track, Rungs: Rungs(units[0].Track, []int{144}), Emit: s.emit, Log: slog.New(slog.DiscardHandler),
+		Source: units[0].Track, Rungs: Rungs(units[0].Track, []int{144}), From: units[0].PTS, Emit: s.emit, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range units {
-		if err := l.Write(u); err != nil {
+		if err := l.Write(u, u.Key); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -177,7 +229,7 @@ func TestAKilledLadderIsNoticed(t *testing.T) {
 	if err := l.Stop(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Errorf("error %v", err)
 	}
-	if err := l.Write(units[0]); err == nil {
+	if err := l.Write(units[0], true); err == nil {
 		t.Error("it still takes pictures")
 	}
 }

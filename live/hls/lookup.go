@@ -26,7 +26,7 @@ func (p *Packager) Multivariant(player string) (Blob, error) {
 		return Blob{}, errNotReady
 	}
 	b := append(make([]byte, 0, len(l.text)+256), multivariantHead...)
-	if v := l.renditions[0].view.Load(); v != nil && v.back > 0 && !v.ended {
+	if v := l.offered[0].view.Load(); v != nil && v.back > 0 && !v.ended {
 		// Key frames are so far apart that there is none where a player would begin.
 		b = append(b, "#EXT-X-START:TIME-OFFSET=-"...)
 		b = append(seconds(b, v.back), '\n')

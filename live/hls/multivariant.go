@@ -21,10 +21,10 @@ const (
 var playerMark = []byte{0}
 
 // lineup is the renditions that can be played, the source first, and the
-// multivariant playlist that offers them. It never changes.
+// multivariant playlist that offers them, all or all but the source. It never changes.
 type lineup struct {
-	renditions []*rendition
-	text       []byte // after the head; playerMark before each URI
+	renditions, offered []*rendition
+	text                []byte // after the head; playerMark before each URI
 }
 
 // find is the rendition of a name, with or without ".m3u8".
@@ -53,6 +53,10 @@ func (p *Packager) arrange() {
 		if f != nil && f.view.Load() != nil {
 			l.renditions = append(l.renditions, f.rendition)
 		}
+	}
+	l.offered = l.renditions
+	if !p.offersSource() {
+		l.offered = l.renditions[1:]
 	}
 	l.text = p.appendMultivariant(nil)
 	p.lineup.Store(l)
@@ -98,7 +102,9 @@ func (p *Packager) appendMultivariant(b []byte) []byte {
 		b = append(append(append(b, '\n'), playerMark...), r.name...)
 		b = append(b, ".m3u8\n"...)
 	}
-	variant(p.source)
+	if p.offersSource() {
+		variant(p.source)
+	}
 	for _, r := range p.rungs {
 		if r.view.Load() != nil {
 			variant(r.rendition)

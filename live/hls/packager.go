@@ -56,8 +56,8 @@ type Packager struct {
 	format *media.Format
 	err    error
 
-	// source is the rendition that decides where segments begin; followers are
-	// cut at the same places.
+	// source is the rendition that decides where segments begin, by its key frames
+	// or by a beat; followers are cut at the same places.
 	source   *rendition
 	sounds   []*follower // of the audio tracks, by their place; nil for those without a playlist
 	rungs    []*Rung
@@ -65,6 +65,8 @@ type Packager struct {
 	lag      time.Duration // how far rungs may be behind
 	open     bool          // playlists are shown
 	captions captionFinder
+	beat     Beat
+	latest   time.Duration // of the pictures taken, the one shown last
 	broken   bool          // the next segment follows a discontinuity
 	lastKey  time.Duration // where the current group of pictures began
 	keySeen  bool
@@ -200,6 +202,7 @@ func (p *Packager) take(u *media.Unit) {
 		p.watch(u, random)
 	}
 	p.divide(u, random)
+	p.latest = max(p.latest, u.PTS)
 	if r.current != nil {
 		r.pending, p.lastMain = u, u.NTP
 		p.decided = u.DTS
@@ -278,6 +281,9 @@ func (p *Packager) dueAt(u *media.Unit, random bool) bool {
 	if u.Track.Kind == media.Audio {
 		return d+step > max(p.timing.target, minTarget)
 	}
+	if p.beat.On(u.PTS) {
+		return p.beat.Falls(p.latest, u.PTS)
+	}
 	return random && p.timing.cutAtKey(d)
 }
 
@@ -306,7 +312,11 @@ func (p *Packager) settle() {
 
 // fix decides the targets.
 func (p *Packager) fix(longest time.Duration) {
-	p.timing.fix(longest, p.source.main())
+	beat := time.Duration(0)
+	if p.beat.On(p.latest) {
+		beat = p.beat.Every
+	}
+	p.timing.fix(longest, beat, p.source.main())
 	p.source.fix(p.timing.partFor(p.source.main()))
 	for _, f := range p.followers() {
 		f.fixTarget()

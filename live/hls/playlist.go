@@ -45,10 +45,10 @@ func (p *Packager) publish(r *rendition) {
 			return
 		}
 		p.open = true
-		p.render(p.source)
 		for _, f := range p.followers() {
 			p.render(f.rendition)
 		}
+		p.render(p.source) // last: with it all can be seen
 		return
 	}
 	p.render(r)
@@ -68,6 +68,9 @@ func (p *Packager) ready() bool {
 	}
 	if p.o.LowLatency && begun == 0 && len(r.segments[n-1].shown()) == 0 {
 		return n > minSegments
+	}
+	if p.awaitsRungs() {
+		return false
 	}
 	for _, f := range p.sounds {
 		if f != nil && len(f.segments) == 0 && n == 1 && (begun < 2 || !p.o.LowLatency) {
@@ -268,14 +271,14 @@ func appendReport(b []byte, r *rendition) []byte {
 	return append(b, '\n')
 }
 
-// others are the shown renditions but one.
+// others are the offered renditions but one.
 func (p *Packager) others(r *rendition) iter.Seq[*rendition] {
 	return func(yield func(*rendition) bool) {
 		l := p.lineup.Load()
 		if l == nil {
 			return
 		}
-		for _, o := range l.renditions {
+		for _, o := range l.offered {
 			if o != r && !yield(o) {
 				return
 			}

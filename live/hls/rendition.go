@@ -109,8 +109,12 @@ func (r *rendition) begin(c *cut, u *media.Unit) {
 	if c.discontinuity {
 		r.frag.reset(r.tracks)
 	}
+	slack := dateSlack
+	if !u.Key {
+		slack = maxReorder
+	}
 	r.current = &segment{
-		cut: c, name: newName(segmentSuffix), at: r.dateOf(c, u.PTS), init: r.init,
+		cut: c, name: newName(segmentSuffix), at: r.dateOf(c, u.PTS, slack), init: r.init,
 		independent: u.Key && u.Track == r.main(),
 	}
 	if r.p.o.LowLatency {
@@ -121,17 +125,19 @@ func (r *rendition) begin(c *cut, u *media.Unit) {
 
 // dateOf is where a segment begins, by its first sample or, if that is about the
 // same, by the end of the one before.
-func (r *rendition) dateOf(c *cut, at time.Duration) time.Duration {
+func (r *rendition) dateOf(c *cut, at, slack time.Duration) time.Duration {
 	if n := len(r.segments); n > 0 && !c.discontinuity {
-		if end := r.segments[n-1].at + r.segments[n-1].duration; (end - at).Abs() < dateSlack {
+		if end := r.segments[n-1].at + r.segments[n-1].duration; (end - at).Abs() < slack {
 			return end
 		}
 	}
 	return at
 }
 
-// dateSlack is how much a segment's date may be off its first sample's time.
-const dateSlack = 50 * time.Millisecond
+// dateSlack is how much a segment's date may be off its first sample's time, and
+// maxReorder how much in the middle of a group of pictures, where those that follow
+// the first one may be shown before it.
+const dateSlack, maxReorder = 50 * time.Millisecond, 500 * time.Millisecond
 
 // advance adds the pending unit, which lasts until end.
 func (r *rendition) advance(end time.Duration) {
@@ -292,7 +298,7 @@ func (r *rendition) skip(c *cut) {
 	if len(r.segments) == 0 {
 		return // it begins with the first media
 	}
-	at := r.dateOf(c, c.start)
+	at := r.dateOf(c, c.start, dateSlack)
 	if c.end <= at {
 		at = c.start
 	}

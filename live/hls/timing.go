@@ -85,9 +85,15 @@ func (t *timing) expected() time.Duration {
 }
 
 // fix decides: the target is the longest group of pictures, seen or promised,
-// or the longest allowed if there was neither.
-func (t *timing) fix(longestSegment time.Duration, main *media.Track) {
+// or the longest allowed if there was neither. Segments that are cut by a beat, 0 for
+// none, last that long.
+func (t *timing) fix(longestSegment, beat time.Duration, main *media.Track) {
 	t.target = maxTarget
+	if beat > 0 {
+		seconds := math.Ceil((max(beat, longestSegment) - rounding).Seconds())
+		t.target = min(max(time.Duration(seconds)*time.Second, minTarget), maxTarget)
+		return
+	}
 	if t.gopCount > 0 || t.promised > 0 || main.Kind == media.Audio {
 		seconds := math.Ceil((max(t.longest, t.promised, longestSegment) - rounding).Seconds())
 		t.target = min(max(time.Duration(seconds)*time.Second, minTarget), maxTarget)
