@@ -29,27 +29,29 @@ func (r *recent) add(c hls.Completed) {
 	if len(r.list) == maxRecent {
 		r.list = r.list[:copy(r.list, r.list[1:])]
 	}
-	r.list = append(r.list, dvr.Segment{Name: c.Name, Init: c.Init, Start: c.DateTime, Duration: c.Duration})
+	r.list = append(r.list, dvr.Segment{Name: c.Name, Init: c.Init, Start: c.DateTime, Duration: c.Duration, Independent: c.Independent})
 }
 
-// last is the newest segments that together last d, as far as p still has them.
+// last is the newest segments that together last d, from a key frame on, as far as p
+// still has them.
 func (r *recent) last(p *hls.Packager, d time.Duration) []dvr.Segment {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := len(r.list)
-	for ; i > 0 && d > 0; i-- {
-		s := &r.list[i-1]
-		if _, err := p.Object(s.Name); err != nil {
+	lost := len(r.list)
+	for lost > 0 {
+		if _, err := p.Object(r.list[lost-1].Name); err != nil {
 			break
 		}
-		d -= s.Duration
+		lost--
 	}
-	return append([]dvr.Segment(nil), r.list[i:]...)
+	there := r.list[lost:]
+	i := dvr.Begin(len(there), d, func(i int) (time.Duration, bool) { return there[i].Duration, there[i].Independent })
+	return append([]dvr.Segment(nil), there[i:]...)
 }
 
 // Last lists the newest finished segments of a room's source, oldest first,
-// without gaps, that together are at least as long as d, or as many as there
-// are: out of the rewind window or, without one, what live viewers may fetch.
+// without gaps, that together are at least as long as d and begin with a key frame,
+// or as many as there are: out of the rewind window or, without one, what live viewers may fetch.
 // not_ready before there is media.
 func (h *Hub) Last(roomID string, d time.Duration) ([]dvr.Segment, error) {
 	r := h.find(roomID)

@@ -450,10 +450,37 @@ type Segment struct {
 	Name, Init string
 	Start      time.Time
 	Duration   time.Duration
+	// Independent says that it begins with a key frame.
+	Independent bool
+}
+
+// maxBack is how much further back a key frame is looked for than was asked for.
+const maxBack = 30 * time.Second
+
+// Begin is the first of the newest segments, of n, that together are at least as long
+// as d: one that begins with a key frame, if there is one not much further back.
+func Begin(n int, d time.Duration, segment func(i int) (length time.Duration, independent bool)) int {
+	i := n
+	for i > 0 && d > 0 {
+		i--
+		length, _ := segment(i)
+		d -= length
+	}
+	for k, far := i, maxBack; k >= 0 && k < n; k-- {
+		length, independent := segment(k)
+		if independent {
+			return k
+		}
+		if far -= length; far < 0 {
+			break
+		}
+	}
+	return i
 }
 
 // Last lists the newest segments of a rendition that together are at least as
-// long as d, oldest first, without those that are missing.
+// long as d, oldest first, without those that are missing. They begin with a key
+// frame, if there is one not much further back.
 func (a *Archive) Last(rendition string, d time.Duration) []Segment {
 	a.mu.RLock()
 	r := a.renditions[rendition]

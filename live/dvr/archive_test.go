@@ -506,3 +506,25 @@ func TestADeltaUpdateOfTwelveHoursIsSmallAndQuick(t *testing.T) {
 		t.Errorf("a reload takes %v", each)
 	}
 }
+
+func TestWhatIsAskedForBeginsWithAKeyFrame(t *testing.T) {
+	for _, tt := range []struct {
+		keys string // of segments of 2 s: k begins with a key frame
+		d    time.Duration
+		want int
+	}{
+		{"kkkk", 4 * time.Second, 2},
+		{"k---k---", 4 * time.Second, 4},
+		{"k---k---", 8 * time.Second, 4},
+		{"k---k---", 9 * time.Second, 0},
+		{"--------", 4 * time.Second, 6},
+		{"k" + strings.Repeat("-", 30), 4 * time.Second, 29},
+		{"k---", time.Minute, 0},
+		{"", time.Second, 0},
+	} {
+		got := Begin(len(tt.keys), tt.d, func(i int) (time.Duration, bool) { return 2 * time.Second, tt.keys[i] == 'k' })
+		if got != tt.want {
+			t.Errorf("%v of %s begins at %d, want %d", tt.d, tt.keys, got, tt.want)
+		}
+	}
+}

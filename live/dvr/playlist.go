@@ -125,10 +125,10 @@ func (v *view) appendRecord(b []byte, i int) []byte {
 
 // last lists the newest segments that together last d, without gaps.
 func (v *view) last(d time.Duration) []Segment {
-	i := len(v.records)
-	for ; i > 0 && d > 0; i-- {
-		d -= v.records[i-1].length()
-	}
+	i := Begin(len(v.records), d, func(i int) (time.Duration, bool) {
+		rec := &v.records[i]
+		return rec.length(), rec.flags&(flagIndependent|flagGap) == flagIndependent
+	})
 	var out []Segment
 	for ; i < len(v.records); i++ {
 		rec := &v.records[i]
@@ -138,7 +138,7 @@ func (v *view) last(d time.Duration) []Segment {
 		out = append(out, Segment{
 			Name:  string(appendName(nil, &rec.name, segmentSuffix)),
 			Init:  string(appendName(nil, &v.inits[rec.init-v.initsGone], initSuffix)),
-			Start: time.UnixMilli(rec.at).UTC(), Duration: rec.length(),
+			Start: time.UnixMilli(rec.at).UTC(), Duration: rec.length(), Independent: rec.flags&flagIndependent != 0,
 		})
 	}
 	return out

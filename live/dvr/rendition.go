@@ -22,6 +22,7 @@ const (
 const (
 	flagGap uint8 = 1 << iota
 	flagDiscontinuity
+	flagIndependent
 )
 
 // record is a segment of a rendition, in 40 bytes. It never changes.
@@ -103,6 +104,9 @@ func (r *rendition) record(c hls.Completed) (record, error) {
 	}
 	if c.Discontinuity {
 		rec.flags |= flagDiscontinuity
+	}
+	if c.Independent {
+		rec.flags |= flagIndependent
 	}
 	return rec, nil
 }

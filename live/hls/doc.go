@@ -3,11 +3,11 @@
 //
 // The source rendition holds the picture and the first audio track in one,
 // which hls.js, Safari and Firefox all play and which costs a viewer one
-// playlist. It alone decides where segments begin: at its key frames or, if it has few
-// and there are rungs, in a beat (Beat) that the rungs have theirs in. The other renditions, every
-// audio track by itself and the rungs that somebody else transcodes, are cut at
-// the same places, each as fast as its media comes: media sequence numbers,
-// discontinuities and timestamps are the same in all of them.
+// playlist. It alone decides where segments begin: at its key frames or, if it
+// has few and there are rungs, in a Beat that the rungs have theirs in. The other
+// renditions, every audio track by itself and the rungs that somebody else
+// transcodes, are cut at the same places, each as fast as its media comes: media
+// sequence numbers, discontinuities and timestamps are the same in all of them.
 //
 // Units go in by Packager.Write in arrival order; an interleaver puts picture and
 // sound into one order, parts and segments are cut from them, and every
