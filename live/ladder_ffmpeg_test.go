@@ -114,12 +114,17 @@ func TestRungsAreCutWhereTheirSourceIs(t *testing.T) {
 }
 
 func TestRungsStayAlignedThroughASlate(t *testing.T) {
-	t.Parallel()
+	for name, gop := range map[string]string{"key frames every second": "30", "key frames every 12 s": "360"} {
+		t.Run(name, func(t *testing.T) { t.Parallel(); stayAlignedThroughASlate(t, gop) })
+	}
+}
+
+func stayAlignedThroughASlate(t *testing.T, gop string) {
 	h := newHouse(t, func(s *rooms.Settings) {
 		s.Features.LowLatency = true
 		s.Features.Transcode = rooms.Transcode{Heights: []int{144}}
 	})
-	cmd := exec.Command("ffmpeg", source{seconds: 60, pace: true, video: []string{"-g", "30", "-bf", "0", "-sc_threshold", "0"}}.args(h.url(key))...)
+	cmd := exec.Command("ffmpeg", source{seconds: 60, pace: true, video: []string{"-g", gop, "-keyint_min", gop, "-bf", "0", "-sc_threshold", "0"}}.args(h.url(key))...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
