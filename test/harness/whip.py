@@ -1,7 +1,9 @@
 # A WHIP publisher made of GStreamer's webrtcbin, which no GStreamer of Debian 12
 # comes with as an element: a moving ball in H.264, and a tone in Opus. It reads
-# the endpoint and the bearer from its environment, publishes until it is ended,
-# and deletes its resource then. What it tells goes to standard error.
+# the endpoint, the bearer and the picture's size from its environment, publishes
+# until it is ended, and deletes its resource then. At SIGUSR1 it is turned: width
+# and height change places, as with a phone whose browser turns the pixels. What it
+# tells goes to standard error.
 import os
 import signal
 import sys
@@ -20,7 +22,7 @@ BEARER = {"Authorization": "Bearer " + os.environ["WHIP_BEARER"]}
 
 PIPELINE = """
 webrtcbin name=peer bundle-policy=max-bundle
-videotestsrc is-live=true pattern=ball ! video/x-raw,width=640,height=360,framerate=30/1 ! queue
+videotestsrc is-live=true pattern=ball ! capsfilter name=size ! queue
   ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=300 bitrate=800 ! video/x-h264,profile=constrained-baseline
   ! rtph264pay config-interval=-1 aggregate-mode=zero-latency
   ! application/x-rtp,media=video,encoding-name=H264,payload=96,clock-rate=90000 ! peer.
@@ -39,6 +41,8 @@ class Publisher:
         self.loop = GLib.MainLoop()
         self.pipeline = Gst.parse_launch(PIPELINE)
         self.peer = self.pipeline.get_by_name("peer")
+        self.width, self.height = map(int, os.environ["WHIP_SIZE"].split("x"))
+        self.resize()
         self.location = None
         self.posted = False
         self.peer.connect("on-negotiation-needed", self.negotiate)
@@ -46,6 +50,15 @@ class Publisher:
         bus = self.pipeline.get_bus()
         bus.add_signal_watch()
         bus.connect("message::error", self.failed)
+
+    def resize(self):
+        caps = f"video/x-raw,width={self.width},height={self.height},framerate=30/1"
+        self.pipeline.get_by_name("size").set_property("caps", Gst.Caps.from_string(caps))
+
+    def turn(self):
+        self.width, self.height = self.height, self.width
+        self.resize()
+        return GLib.SOURCE_CONTINUE
 
     def negotiate(self, _peer):
         self.peer.emit("create-offer", None, Gst.Promise.new_with_change_func(self.offered))
@@ -84,6 +97,7 @@ class Publisher:
     def run(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, number, self.loop.quit)
+        GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGUSR1, self.turn)
         self.pipeline.set_state(Gst.State.PLAYING)
         self.loop.run()
         if self.location:
