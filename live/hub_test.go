@@ -292,8 +292,8 @@ func TestAPreviewIsPackagedApart(t *testing.T) {
 			t.Helper()
 			_, name, _ := strings.Cut(list, "/hls/room/o/") // of the init segment, the first there is
 			name, _, _ = strings.Cut(name, "\"")
-			if _, err := s.hub.Object("room", name); err != nil {
-				t.Fatalf("%s: %v\n%s", name, err, list)
+			if b, err := s.hub.Object("room", name); err != nil || b.MaxAge != 0 {
+				t.Fatalf("%s: cached for %v, %v\n%s", name, b.MaxAge, err, list)
 			}
 			return name
 		}

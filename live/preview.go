@@ -7,6 +7,9 @@ import (
 	"roomcast/media"
 )
 
+// previewBytes bounds the media kept of a preview, which nobody rewinds.
+const previewBytes = 64 << 20
+
 // openPreview packages what the publisher sends before the show, for those who
 // decide when it begins: as a broadcast of its own, without lower qualities, a
 // rewind window or a recording. Held under the lock.
@@ -14,6 +17,7 @@ func (r *room) openPreview() {
 	r.renewStream()
 	p := hls.New(hls.Options{
 		BasePath: r.hub.o.HLSPath + r.id + "/o/", Epoch: r.epoch, LowLatency: r.settings.Features.LowLatency,
+		Uncached: true, MaxBytes: previewBytes,
 	})
 	r.preview.Store(p)
 	reader := r.stream.NewReader(context.Background(), media.ReaderLimits{})

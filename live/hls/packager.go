@@ -32,6 +32,8 @@ type Options struct {
 	// RungLag is how far rungs may be behind the source. PART-HOLD-BACK covers it
 	// from the beginning, for it does not change, also if rungs are added later.
 	RungLag time.Duration
+	// Uncached keeps objects out of caches, for what few may see.
+	Uncached bool
 	// MaxBytes bounds the media kept of all renditions together [256 MiB]; over it
 	// the window gets shorter.
 	MaxBytes int

@@ -78,7 +78,11 @@ func (r *rendition) contentType() string {
 }
 
 func (r *rendition) blob(body []byte) Blob {
-	return Blob{Body: body, ContentType: r.contentType(), MaxAge: objectMaxAge}
+	b := Blob{Body: body, ContentType: r.contentType(), MaxAge: objectMaxAge}
+	if r.p.o.Uncached {
+		b.MaxAge = 0
+	}
+	return b
 }
 
 // setTracks makes the init segment of the segments to come, unless it is the
