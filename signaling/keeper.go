@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -64,15 +65,13 @@ func (k *keeper) note(roomID string) {
 	}
 }
 
-// next takes out one room whose chat changed.
-func (k *keeper) next() (roomID string, ok bool) {
+// changed are the rooms whose chats changed since it was asked last.
+func (k *keeper) changed() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for roomID := range k.rooms {
-		delete(k.rooms, roomID)
-		return roomID, true
-	}
-	return "", false
+	list := slices.Collect(maps.Keys(k.rooms))
+	clear(k.rooms)
+	return list
 }
 
 // unsaved says what of a chat is not stored, or not as it is now.
@@ -178,21 +177,27 @@ func (s *Server) keepChats() {
 	}
 }
 
-// saveChats stores all that is not stored.
+// saveChats stores what changed until now; what changes meanwhile waits for the
+// next time.
 func (s *Server) saveChats(ctx context.Context) error {
-	for {
-		parts := s.takeParts()
+	for left := s.keeper.changed(); len(left) > 0; {
+		var parts []part
+		parts, left = s.takeParts(left)
 		if len(parts) == 0 {
-			return nil
+			continue
 		}
 		err := s.save(ctx, parts)
 		for _, p := range parts {
 			s.saved(p, err == nil)
 		}
 		if err != nil {
+			for _, roomID := range left {
+				s.keeper.note(roomID)
+			}
 			return err
 		}
 	}
+	return nil
 }
 
 func (s *Server) save(ctx context.Context, parts []part) error {
@@ -209,12 +214,13 @@ func (s *Server) save(ctx context.Context, parts []part) error {
 	return nil
 }
 
-// takeParts takes what is not stored, as much as one commit may hold.
-func (s *Server) takeParts() (parts []part) {
-	for bytes := 0; bytes < maxSaveBytes; {
-		roomID, ok := s.keeper.next()
-		if !ok {
-			break
+// takeParts takes what is not stored of the rooms' chats, as much as one commit
+// may hold, and says which rooms are left.
+func (s *Server) takeParts(roomIDs []string) (parts []part, left []string) {
+	bytes := 0
+	for i, roomID := range roomIDs {
+		if bytes >= maxSaveBytes {
+			return parts, roomIDs[i:]
 		}
 		s.guarded(roomID, func(c *chat) {
 			if !c.idle() {
@@ -224,7 +230,7 @@ func (s *Server) takeParts() (parts []part) {
 			}
 		})
 	}
-	return parts
+	return parts, nil
 }
 
 // saved notes what became of a part; what is not stored waits again.
@@ -244,16 +250,24 @@ func (s *Server) saved(p part, stored bool) {
 }
 
 // guarded calls fn with a room's chat, if it is in memory, under what guards it.
+// A room that is busy telling holds up nobody else here: it is kept in motion,
+// and waited for without the server's mutex.
 func (s *Server) guarded(roomID string, fn func(*chat)) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r := s.rooms[roomID]; r != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
+	r := s.rooms[roomID]
+	if r == nil {
+		defer s.mu.Unlock()
+		if c := s.chats[roomID]; c != nil {
+			fn(c)
+		}
+		return
 	}
-	if c := s.chats[roomID]; c != nil {
-		fn(c)
-	}
+	r.pins++
+	s.mu.Unlock()
+	defer s.unpin(r)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fn(r.chat)
 }
 
 // loadChat has what is stored of the room's chat in memory when it returns nil.

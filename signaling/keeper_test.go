@@ -268,6 +268,7 @@ func keptServer(t *testing.T, kept *shelf, fn func(say func(text string))) {
 
 func TestABusyChatIsStoredOnceASecond(t *testing.T) {
 	kept := newShelf()
+	kept.slow = 70 * time.Millisecond // longer than the time between messages
 	keptServer(t, kept, func(say func(string)) {
 		for i := range 200 {
 			say(fmt.Sprintf("<%d>", i))
