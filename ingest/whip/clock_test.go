@@ -1,9 +1,14 @@
 package whip
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"testing"
 	"time"
+
+	"roomcast/ingest"
+	"roomcast/media"
 )
 
 func ntpOf(at time.Duration) uint64 {
@@ -80,4 +85,53 @@ func TestSenderReportsPutPictureToSound(t *testing.T) {
 			t.Errorf("the picture went to %v", at)
 		}
 	})
+}
+
+func TestABurstOfASenderThatWasHeldUpKeepsPictureAndSoundTogether(t *testing.T) {
+	const held, burst = 8 * time.Second, 400 * time.Millisecond
+	// What was captured before `held` arrives within `burst`, what comes after it in its time.
+	arrival := func(captured time.Duration) time.Duration {
+		if captured < held {
+			return time.Second + captured*burst/held
+		}
+		return time.Second + burst + captured - held
+	}
+	type packet struct {
+		track             *media.Track
+		captured, arrived time.Duration
+	}
+	video, audio := &media.Track{Kind: media.Video, ClockRate: videoClockRate}, &media.Track{Kind: media.Audio, Codec: media.Opus, ClockRate: audioClockRate}
+	var packets []packet
+	for n := range 50 * 12 {
+		captured := time.Duration(n) * 20 * time.Millisecond
+		packets = append(packets, packet{audio, captured, arrival(captured)})
+		if n%2 == 0 {
+			packets = append(packets, packet{video, captured, arrival(captured) + 40*time.Millisecond})
+		}
+	}
+	slices.SortStableFunc(packets, func(a, b packet) int { return cmp.Compare(a.arrived, b.arrived) })
+
+	sound, picture := clock{rate: audioClockRate}, clock{rate: videoClockRate}
+	var timeline ingest.Timeline
+	var newest time.Duration
+	last := map[*media.Track]time.Duration{} // what was captured when, on the timeline
+	for _, p := range packets {
+		c, other := &sound, &picture
+		if p.track == video {
+			c, other = other, c
+		}
+		ticks := uint32(p.captured * time.Duration(c.rate) / time.Second)
+		at, _, _, ok := timeline.Place(p.track, c.beside(other, ticks, p.arrived), 0)
+		if !ok {
+			continue
+		}
+		if at-newest > 200*time.Millisecond {
+			t.Fatalf("%s captured at %v goes from %v to %v", p.track.Kind, p.captured, newest, at)
+		}
+		newest = max(newest, at)
+		last[p.track] = at - p.captured
+	}
+	if apart := (last[video] - last[audio]).Abs(); apart > 100*time.Millisecond || newest < 11*time.Second {
+		t.Errorf("in the end they are %v apart, at %v", apart, newest)
+	}
 }
