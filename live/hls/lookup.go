@@ -81,20 +81,27 @@ func (r *rendition) await(ctx context.Context, v *view, q Query) (Blob, error) {
 	return v.blob(), nil
 }
 
-// has reports whether the view holds what a query asks for. A part beyond the
-// last of its segment is the first of the next (rfc8216bis, 6.2.5.2).
-func (v *view) has(q Query) bool {
-	if v.ended || q.MSN < v.last {
-		return true
+// meant is what a query asks for: a part beyond the last of its segment is the
+// first of the next (rfc8216bis, 6.2.5.2).
+func (v *view) meant(q Query) Query {
+	if q.MSN == v.last && !q.WholeSegment && v.lastParts > 0 && q.Part >= v.lastParts {
+		q.MSN, q.Part = v.last+1, 0
 	}
-	if q.MSN == v.last {
-		return q.WholeSegment || q.Part < v.lastParts || v.lastParts == 0 || v.parts > 0
+	return q
+}
+
+// has reports whether the view holds what a query asks for.
+func (v *view) has(q Query) bool {
+	q = v.meant(q)
+	if v.ended || q.MSN <= v.last {
+		return true
 	}
 	return q.MSN == v.last+1 && !q.WholeSegment && q.Part < v.parts
 }
 
 // reachable refuses what is so far ahead that nobody can mean it (rfc8216bis, 6.2.5.2).
 func (v *view) reachable(q Query) error {
+	q = v.meant(q)
 	parts := v.parts
 	switch {
 	case q.MSN > v.last+2:

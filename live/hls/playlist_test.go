@@ -99,7 +99,7 @@ func TestBlockingReloadWaitsForThePartAndNoLonger(t *testing.T) {
 			f.run(40 * time.Millisecond)
 			v = f.p.source.view.Load()
 		}
-		after := ask(t.Context(), Query{MSN: v.last, Part: v.lastParts})
+		after := ask(t.Context(), Query{MSN: v.last, Part: v.lastParts + 30})
 		if now := <-ask(t.Context(), Query{MSN: v.last, Part: v.lastParts - 1}); now.err != nil {
 			t.Error(now.err)
 		}
