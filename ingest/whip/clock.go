@@ -22,8 +22,10 @@ func (t *ticks) unwrap(timestamp uint32) int64 {
 
 const (
 	// maxLead and maxLag are how far a stream's clock may be from that of its
-	// arrival: a network that was away delivers late, but nothing is from the future.
-	maxLead = 3 * time.Second
+	// arrival: a network that was away delivers late, and a sender that was held up
+	// while it connected delivers what it has of both streams in one burst, whose
+	// first packets were late, not its last ones early.
+	maxLead = 15 * time.Second
 	maxLag  = 15 * time.Second
 	// maxSkew is the largest difference between sound and picture that a sender's
 	// reports are believed in.
@@ -59,31 +61,11 @@ func (c *clock) length(count int64) time.Duration {
 // connection began.
 func (c *clock) place(timestamp uint32, arrived time.Duration) time.Duration {
 	at := c.length(c.ticks.unwrap(timestamp))
-	if lead := c.lead(arrived); !c.placed || lead > maxLead || lead < -maxLag {
+	if lead := at + c.offset - arrived; !c.placed || lead > maxLead || lead < -maxLag {
 		c.placed, c.report.given = true, false
 		c.offset = arrived - at
 	}
 	return at + c.offset
-}
-
-// beside is place for a stream beside another, nil for none. A sender that was
-// held up delivers what it has of both in one burst, whose first packets were late
-// and not its last ones early. When that is found of one, the other is put right
-// with it, and both stay together.
-func (c *clock) beside(other *clock, timestamp uint32, arrived time.Duration) time.Duration {
-	placed, before := c.placed, c.offset
-	at := c.place(timestamp, arrived)
-	moved := c.offset - before
-	if placed && moved < 0 && other != nil && other.placed && other.lead(arrived) > maxLead/2 {
-		other.offset += moved
-		other.report.given = false
-	}
-	return at
-}
-
-// lead is how far the newest timestamp is ahead of a moment.
-func (c *clock) lead(arrived time.Duration) time.Duration {
-	return c.length(c.ticks.count) + c.offset - arrived
 }
 
 // reported notes a sender report; one that came before any packet says nothing yet.

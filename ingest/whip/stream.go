@@ -130,7 +130,7 @@ func (b *broadcast) frame(s *stream, f frame, now time.Time) error {
 		// Sound stays where it is: it is counted, pictures are only shown.
 		s.clock.follow(&b.audio.clock, b.announced == nil)
 	}
-	source := s.clock.beside(b.clockBeside(s), f.timestamp, now.Sub(b.began)) - f.delay
+	source := s.clock.place(f.timestamp, now.Sub(b.began)) - f.delay
 	if ready, err := b.announce(now); err != nil || !ready {
 		return err
 	}
@@ -139,18 +139,6 @@ func (b *broadcast) frame(s *stream, f frame, now time.Time) error {
 		return nil // of before a jump of the source's clock
 	}
 	return b.sink.Write(ingest.Sample{Track: f.track, DTS: dts, PTS: pts, Key: f.key, Jump: jump, Payload: f.payload})
-}
-
-// clockBeside is the clock of the other stream, nil while there is none.
-func (b *broadcast) clockBeside(s *stream) *clock {
-	other := b.audio
-	if !s.video {
-		other = b.video
-	}
-	if other == nil {
-		return nil
-	}
-	return &other.clock
 }
 
 // announce tells the tracks when they are known, and again when they change.
