@@ -3,7 +3,7 @@
 //
 // The [Hub] takes publishers from the ingest doors (it is their ingest.Hub),
 // gives each room one [media.Stream] and one timeline, and starts a packager
-// (live/hls) when a show begins. A room's [Phase] follows a transition table:
+// (live/hls) when a show begins, and another for a preview. A room's [Phase] follows a transition table:
 // waiting, preview, live, interrupted, ended. Takeovers, cuts, silence and the
 // reconnect window are decided here and nowhere else.
 //
