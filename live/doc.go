@@ -2,10 +2,10 @@
 // when, what viewers get of it, and when it is over.
 //
 // The [Hub] takes publishers from the ingest doors (it is their ingest.Hub),
-// gives each room one [media.Stream] and one timeline, and starts a packager
-// (live/hls) when a show begins, and another for a preview. A room's [Phase] follows a transition table:
-// waiting, preview, live, interrupted, ended. Takeovers, cuts, silence and the
-// reconnect window are decided here and nowhere else.
+// gives each room one timeline, and each show and each preview a [media.Stream]
+// and a packager (live/hls) of its own. A room's [Phase] follows a transition
+// table: waiting, preview, live, interrupted, ended. Takeovers, cuts, silence and
+// the reconnect window are decided here and nowhere else.
 //
 // Data flows ingest door -> Session.Write -> media.Stream -> hls.Packager ->
 // Hub.Playlist, Hub.Object; state flows out by Hub.State and Hub.Watch.
