@@ -91,6 +91,13 @@ func (l *listener) complain(err error) {
 	l.trouble = append(l.trouble, err)
 }
 
+// heard is what came so far.
+func (l *listener) heard() []packet {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.frames)
+}
+
 func (l *listener) until() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -180,19 +187,20 @@ func TestSoundKeepsItsTimes(t *testing.T) {
 				a.Write(at, b)
 			}
 			eventually(t, 5*time.Second, "all is heard", func() bool { return l.until() > start+4800*time.Millisecond })
-			got := beeps(t, a.Track(), l.frames)
+			frames := l.heard()
+			got := beeps(t, a.Track(), frames)
 			// Opus itself is late by 6.5 ms: its pre-skip, which is on nobody's timeline.
 			const late = 6500 * time.Microsecond
 			if len(got) != 2 || !near(got[0], start+time.Second+late, 3*time.Millisecond) || !near(got[1], start+3*time.Second+late, 5*time.Millisecond) {
 				t.Errorf("it beeps at %v", got)
 			}
-			for i, f := range l.frames[1:] {
-				if d := f.pts - l.frames[i].pts; !near(d, samplesDuration(aacFrame), time.Microsecond) {
+			for i, f := range frames[1:] {
+				if d := f.pts - frames[i].pts; !near(d, samplesDuration(aacFrame), time.Microsecond) {
 					t.Fatalf("frame %d comes %v after the one before", i+1, d)
 				}
 			}
 			if a.Track().Channels != channels || l.troubles() > 1 {
-				t.Errorf("%d channels, trouble %v", a.Track().Channels, l.trouble)
+				t.Errorf("%d channels, told %d times of trouble", a.Track().Channels, l.troubles())
 			}
 		})
 	}
