@@ -15,6 +15,8 @@ type cut struct {
 	// end is where the source rendition's segment ends; known once closed is set.
 	end    time.Duration
 	closed bool
+	// closedAt is the wall clock when it was closed.
+	closedAt time.Time
 	// discontinuity says that it does not continue the one before, gap that
 	// there is no media.
 	discontinuity, gap bool

@@ -24,7 +24,8 @@ const (
 // pace: an audio track by itself, or a rung.
 type follower struct {
 	*rendition
-	// patience is how far it may be behind before it goes on without its media.
+	// patience is how far it may be behind, in media and by the wall clock, before it
+	// goes on without its media: a source may come in bursts.
 	patience time.Duration
 	// keys says that segments begin with key frames: a rung.
 	keys bool
@@ -137,7 +138,7 @@ func (f *follower) follow(broken bool) {
 		}
 		f.take(u)
 	}
-	limit := f.p.decided - f.patience
+	limit := f.limit()
 	if broken {
 		limit = f.p.decided
 	}
@@ -145,6 +146,17 @@ func (f *follower) follow(broken bool) {
 	for !f.sound.empty() && f.sound.units[0].DTS < limit-f.patience {
 		f.sound.pop()
 	}
+}
+
+// limit is the time before which its media is not waited for any longer.
+func (f *follower) limit() time.Duration {
+	list := f.p.cuts.list
+	for i := len(list) - 1; i >= 0; i-- {
+		if c := list[i]; c.closed && f.p.now.Sub(c.closedAt) >= f.patience {
+			return min(f.p.decided-f.patience, c.end)
+		}
+	}
+	return -f.patience
 }
 
 // take adds a unit to the segment that it belongs to.
@@ -192,7 +204,7 @@ func (f *follower) endBefore(c *cut, u *media.Unit) time.Duration {
 	case c == f.at:
 		return u.DTS
 	case c.discontinuity || c.number != f.at.number+1:
-		return f.pending.DTS + f.guessStep()
+		return f.lastEnd()
 	}
 	return min(u.DTS, max(c.start, f.pending.DTS+f.guessStep()))
 }
@@ -262,9 +274,10 @@ func (f *follower) catchUp(limit time.Duration) {
 		if !f.at.closed || f.at.end > limit {
 			return
 		}
+		end := f.ending()
 		if n := f.p.cuts.after(f.at.number); n != nil && !n.discontinuity && f.current != nil && f.pending != nil &&
-			f.pending.PTS+f.guessStep()+soundSlack < f.at.end {
-			f.abandon(f.at.end)
+			f.pending.PTS+f.guessStep()+soundSlack < end {
+			f.abandon(end)
 			f.done = true
 			continue
 		}
@@ -272,10 +285,32 @@ func (f *follower) catchUp(limit time.Duration) {
 	}
 }
 
+// ending is where the segment being written ends, which the source has closed: where
+// the next one begins, if that continues it.
+func (f *follower) ending() time.Duration {
+	if n := f.p.cuts.after(f.at.number); n != nil && !n.discontinuity {
+		return n.start
+	}
+	return f.at.end
+}
+
+// lastEnd is where the pending unit ends as the last of its segment. A rung that lacks
+// the last pictures shows the one before them until the end: its segments last as long
+// as the source's.
+func (f *follower) lastEnd() time.Duration {
+	end := f.pending.DTS + f.guessStep()
+	if lacks := f.ending() - end; f.keys && f.at.closed && lacks > 0 && lacks <= soundSlack {
+		return end + lacks
+	}
+	return end
+}
+
 // finish completes the segment being written.
 func (f *follower) finish() {
 	if f.pending != nil {
-		f.mix(f.pending.DTS + f.guessStep())
+		end := f.lastEnd()
+		f.mix(end)
+		f.advance(end)
 	}
 	f.complete()
 	f.done = true

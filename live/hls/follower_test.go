@@ -132,6 +132,55 @@ func TestARungThatStandsStillIsListedAsGapsAndComesBack(t *testing.T) {
 	}
 }
 
+func TestARungHasItsTimeToFollowABurst(t *testing.T) {
+	f := newRungFeed(t, 500*time.Millisecond)
+	f.go1(250)
+	lag := f.lag
+	f.lag = 6 * time.Second // of media, in no time at all
+	for range 150 {
+		f.ahead += 40 * time.Millisecond
+		f.go1(1)
+	}
+	f.lag = lag
+	f.go1(200)
+	f.w.aligned(Name, "480p", 0)
+	source, sound := f.w.samples(Name, 1), f.w.samples("480p", 2)
+	for n, got := range f.w.samples("480p", 1) {
+		if !slices.Equal(got, source[n]) || len(sound[n]) < 90 {
+			t.Errorf("segment %d has %d pictures and %d frames of sound, the source %d pictures", n, len(got), len(sound[n]), len(source[n]))
+		}
+	}
+	for n, s := range f.w.known["480p"] {
+		if s.Gap {
+			t.Errorf("segment %d is missing", n)
+		}
+	}
+}
+
+func TestARungThatLacksItsLastPicturesIsAsLongAsItsSource(t *testing.T) {
+	for lacks := 1; lacks <= 2; lacks++ {
+		f := newRungFeed(t, 40*time.Millisecond)
+		f.go1(250 - lacks)
+		f.mute = true
+		f.go1(150 + lacks)
+		f.mute = false
+		f.go1(250)
+		f.w.aligned(Name, "480p", 0)
+		gaps := 0
+		for n, s := range f.w.known["480p"] {
+			switch of := f.w.known[Name][n]; {
+			case s.Gap:
+				gaps++
+			case s.Duration != of.Duration:
+				t.Errorf("without %d pictures segment %d lasts %v, its source %v", lacks, n, s.Duration, of.Duration)
+			}
+		}
+		if gaps != 3 {
+			t.Errorf("%d segments are missing", gaps)
+		}
+	}
+}
+
 func TestARemovedRungIsNotFoundAndNotOffered(t *testing.T) {
 	f := newRungFeed(t, 500*time.Millisecond)
 	f.go1(250)

@@ -72,6 +72,7 @@ type Packager struct {
 	broken   bool          // the next segment follows a discontinuity
 	lastKey  time.Duration // where the current group of pictures began
 	keySeen  bool
+	now      time.Time // by the newest unit or tick
 	lastUnit time.Time // arrival of the newest unit
 	lastMain time.Time // arrival of the main track's newest unit that was taken
 	gapEnd   time.Duration
@@ -101,7 +102,7 @@ func (p *Packager) Write(u *media.Unit) error {
 	if p.ended || len(u.Payload) == 0 {
 		return nil // readers refuse empty samples
 	}
-	p.lastUnit = u.NTP
+	p.now, p.lastUnit = u.NTP, u.NTP
 	if u.Format != p.format {
 		if err := p.setFormat(u.Format); err != nil {
 			return err
@@ -182,7 +183,7 @@ func (p *Packager) newest() *cut {
 }
 
 func (p *Packager) closeCut(c *cut, end time.Duration) {
-	c.end, c.closed = max(end, c.start), true
+	c.end, c.closed, c.closedAt = max(end, c.start), true, p.now
 }
 
 // take gets the units of the source rendition in one order.
@@ -330,6 +331,7 @@ func (p *Packager) fix(longest time.Duration) {
 func (p *Packager) Tick(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.now = now
 	p.objects.purge(now)
 	if p.ended || p.lastMain.IsZero() {
 		return

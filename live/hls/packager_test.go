@@ -39,7 +39,8 @@ type feeder struct {
 	audio  time.Duration
 	gop    int // pictures
 	n      int
-	size   int // of a picture, in bytes
+	size   int           // of a picture, in bytes
+	ahead  time.Duration // of the wall clock
 }
 
 func newFeeder(t testing.TB, o Options, tracks ...*media.Track) *feeder {
@@ -49,7 +50,7 @@ func newFeeder(t testing.TB, o Options, tracks ...*media.Track) *feeder {
 
 func (f *feeder) write(u *media.Unit) {
 	f.t.Helper()
-	u.Format, u.NTP = f.format, epoch.Add(u.DTS)
+	u.Format, u.NTP = f.format, epoch.Add(u.DTS-f.ahead)
 	if err := f.p.Write(u); err != nil {
 		f.t.Fatal(err)
 	}
