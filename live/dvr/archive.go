@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"roomcast/live/hls"
-	"roomcast/rooms"
 )
 
 const (
@@ -47,24 +46,6 @@ type Options struct {
 	Trouble func(Trouble)
 	Log     *slog.Logger
 }
-
-// Trouble is what keeps segments out of the window.
-type Trouble struct {
-	// Code is dvr_disk_full, dvr_disk_slow, dvr_failed, or "" for none.
-	Code string
-	// Detail says it in plain words.
-	Detail string
-}
-
-// Codes are all that a Trouble may have.
-var Codes = []string{diskFull.Code, diskSlow.Code, diskFailed.Code}
-
-// The kinds of trouble.
-var (
-	diskFull   = Trouble{"dvr_disk_full", "The disk is full: rewinding skips what is missing. Free some space."}
-	diskSlow   = Trouble{"dvr_disk_slow", "The disk is too slow: rewinding skips what could not be written."}
-	diskFailed = Trouble{"dvr_failed", "The disk refuses what is written: rewinding skips what is missing."}
-)
 
 // Archive is the rewind window of one show. Add is for the packager; the
 // lookups are safe for concurrent use and wait for no disk but to open a file.
@@ -368,36 +349,6 @@ func (a *Archive) finish() {
 	}
 }
 
-// recovered is how many segments must be written before trouble is over.
-const recovered = 15
-
-// tell notes what became of a segment; the zero Trouble is success.
-func (a *Archive) tell(t Trouble, err error) {
-	if t.Code == "" {
-		if a.well++; a.trouble.Code != "" && a.well >= recovered {
-			a.trouble = t
-			a.o.Trouble(t)
-		}
-		return
-	}
-	a.well = 0
-	if t == a.trouble {
-		return
-	}
-	a.trouble = t
-	a.o.Log.Warn("the rewind window has holes", "code", t.Code, "error", err)
-	a.o.Trouble(t)
-}
-
-var errReserve = errors.New("less of the disk is free than is left to others")
-
-func troubleOf(err error) Trouble {
-	if errors.Is(err, errReserve) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return diskFull
-	}
-	return diskFailed
-}
-
 // writeFile makes a file, or leaves nothing.
 func writeFile(path string, body []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -418,94 +369,4 @@ func freeBytes(dir string) (int64, error) {
 		return 0, fmt.Errorf("ask how full the disk is: %w", err)
 	}
 	return int64(s.Bavail) * s.Bsize, nil
-}
-
-var (
-	errNotReady = &rooms.Error{Code: rooms.CodeNotReady, Detail: "nothing to rewind to yet", RetryAfter: time.Second}
-	errNoObject = &rooms.Error{Code: rooms.CodeNotFound, Detail: "no such object"}
-)
-
-// Playlist is the media playlist of a rendition; skip asks for a delta update,
-// which is given when there is something to skip. not_ready before there is media.
-func (a *Archive) Playlist(name string, skip bool) (hls.Blob, error) {
-	a.mu.RLock()
-	r := a.renditions[name]
-	a.mu.RUnlock()
-	var v *view
-	if r != nil {
-		v = r.view.Load()
-	}
-	if v == nil {
-		return hls.Blob{}, errNotReady
-	}
-	if skip && v.delta.Body != nil {
-		return v.delta, nil
-	}
-	return v.full(), nil
-}
-
-// Segment is one that a rendition lists.
-type Segment struct {
-	// Name and Init are for File.
-	Name, Init string
-	Start      time.Time
-	Duration   time.Duration
-	// Independent says that it begins with a key frame.
-	Independent bool
-}
-
-// maxBack is how much further back a key frame is looked for than was asked for.
-const maxBack = 30 * time.Second
-
-// Begin is the first of the newest segments, of n, that together are at least as long
-// as d: one that begins with a key frame, if there is one not much further back.
-func Begin(n int, d time.Duration, segment func(i int) (length time.Duration, independent bool)) int {
-	i := n
-	for i > 0 && d > 0 {
-		i--
-		length, _ := segment(i)
-		d -= length
-	}
-	for k, far := i, maxBack; k >= 0 && k < n; k-- {
-		length, independent := segment(k)
-		if independent {
-			return k
-		}
-		if far -= length; far < 0 {
-			break
-		}
-	}
-	return i
-}
-
-// Last lists the newest segments of a rendition that together are at least as
-// long as d, oldest first, without those that are missing. They begin with a key
-// frame, if there is one not much further back.
-func (a *Archive) Last(rendition string, d time.Duration) []Segment {
-	a.mu.RLock()
-	r := a.renditions[rendition]
-	a.mu.RUnlock()
-	if r == nil {
-		return nil
-	}
-	v := r.view.Load()
-	if v == nil {
-		return nil
-	}
-	return v.last(d)
-}
-
-// File opens a segment or init segment; not_found if there is none.
-func (a *Archive) File(name string) (*os.File, error) {
-	if !isName(name) {
-		return nil, errNoObject
-	}
-	f, err := os.Open(filepath.Join(a.o.Dir, name))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, errNoObject
-	case err != nil:
-		return nil, fmt.Errorf("open a segment: %w", err)
-	}
-	return f, nil
 }
