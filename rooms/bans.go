@@ -12,7 +12,7 @@ func (d *Door) Remove(ctx context.Context, roomID, participantID string, banAddr
 	return d.enter(ctx, roomID, func(h *hall) error {
 		t := now()
 		h.mu.Lock()
-		p := h.seats.find(participantID, t)
+		p := h.seats.find(participantID, steady())
 		if p == nil {
 			h.mu.Unlock()
 			return refuse(CodeNotFound, "there is no such participant in the room")

@@ -13,5 +13,6 @@
 // claims.go, seats.go, attempts.go) decide on facts that the Door keeps for
 // every room in motion (hall.go) and loads again whenever the Registry has
 // changed that room. Seats live in memory; runs, locks, bans and ended sessions
-// are stored, so a restart ends nothing.
+// are stored, so a restart ends nothing. What is stored has dates (now); what
+// lives in memory is timed by a clock that nobody sets (steady).
 package rooms

@@ -103,7 +103,7 @@ func (d *Door) Run(ctx context.Context) error {
 		case <-tick.C:
 			d.tickAll(ctx)
 		case <-prune.C:
-			d.attempts.prune(now())
+			d.attempts.prune(steady())
 			if err := d.store.Update(ctx, func(tx Writer) error { return tx.Prune(ctx, now()) }); err != nil {
 				d.log.Error("prune the store", "error", err)
 			}

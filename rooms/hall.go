@@ -60,7 +60,7 @@ func (d *Door) hall(id string) *hall {
 	defer d.mu.Unlock()
 	h := d.halls[id]
 	if h == nil {
-		h = newHall(id, now())
+		h = newHall(id, steady())
 		d.halls[id] = h
 	}
 	return h
@@ -160,7 +160,7 @@ func (d *Door) update(ctx context.Context, h *hall, fn func(tx Writer) error) er
 func (d *Door) refresh(ctx context.Context, h *hall) error {
 	h.mu.Lock()
 	stale := !d.fresh(h)
-	h.usedAt = now()
+	h.usedAt = steady()
 	h.mu.Unlock()
 	if stale {
 		if err := d.load(ctx, h); err != nil {
@@ -245,7 +245,7 @@ func (d *Door) countFor(h *hall, subscriptionID string) {
 func (d *Door) reconcile(h *hall, t time.Time) (endRun bool) {
 	for _, p := range h.seats.byParticipant {
 		if why := h.facts.verdict(&p.claims, t); why != nil {
-			d.endSeat(h, p, why, t)
+			d.endSeat(h, p, why)
 		}
 	}
 	if h.facts.gone {
@@ -263,19 +263,19 @@ func (d *Door) reconcile(h *hall, t time.Time) (endRun bool) {
 }
 
 // endSeat frees a seat whose session has ended and tells it; mu is held.
-func (d *Door) endSeat(h *hall, p *seat, why *Error, t time.Time) {
+func (d *Door) endSeat(h *hall, p *seat, why *Error) {
 	code := why.Code
 	if h.facts.gone {
 		code = CodeNotFound
 	}
 	p.dismiss(why)
-	d.freeSeat(h, p, t)
+	d.freeSeat(h, p, steady())
 	h.tell(Event{Kind: SessionEnded, ParticipantID: p.claims.Participant, Code: code, Detail: why.Detail})
 }
 
-// freeSeat gives a seat back; mu is held.
-func (d *Door) freeSeat(h *hall, p *seat, t time.Time) {
-	h.seats.free(p, t)
+// freeSeat gives a seat back that became free at a moment; mu is held.
+func (d *Door) freeSeat(h *hall, p *seat, at time.Time) {
+	h.seats.free(p, at)
 	p.dismiss(errSessionOver)
 	d.plans.add(h.countedFor, -1)
 }

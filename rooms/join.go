@@ -110,7 +110,7 @@ var errSuspended = refuse(CodeRoomSuspended, "the room is suspended")
 
 // Join lets somebody in.
 func (d *Door) Join(ctx context.Context, req JoinRequest, caller Caller) (Joined, error) {
-	if err := d.attempts.join(caller, now()); err != nil {
+	if err := d.attempts.join(caller, steady()); err != nil {
 		return Joined{}, err
 	}
 	k, err := d.locate(ctx, req.Token, req.RoomID, now())
@@ -138,7 +138,7 @@ func (d *Door) join(ctx context.Context, h *hall, k knock, req JoinRequest, call
 	case v.Status == StatusSuspended:
 		return Joined{}, errSuspended
 	}
-	role, err := d.checkCode(a, k, req.AccessCode, caller, t)
+	role, err := d.checkCode(a, k, req.AccessCode, caller)
 	if err != nil {
 		return Joined{}, err
 	}
@@ -175,14 +175,14 @@ func (d *Door) join(ctx context.Context, h *hall, k knock, req JoinRequest, call
 	if k.via == viaJoinToken && !sameToken {
 		use = func(tx Writer) error { return useToken(ctx, tx, k.minted.ID) }
 	}
-	p, err := d.arrive(ctx, h, c, caller.Address, t, use)
+	p, err := d.arrive(ctx, h, c, caller.Address, use)
 	if err != nil {
 		return Joined{}, err
 	}
 	h.mu.Lock()
 	c.Run = p.claims.Run
 	p.claims, p.players, p.address = c, [maxPlayers]player{}, caller.Address
-	p.keep(t, seatGrace)
+	p.keep(steady(), seatGrace)
 	h.mu.Unlock()
 	joined, err := d.answer(h, &c, t)
 	if made {
@@ -199,14 +199,14 @@ func useToken(ctx context.Context, tx Writer, id string) error {
 	return err
 }
 
-func (d *Door) checkCode(a ask, k knock, code *secret.Text, caller Caller, t time.Time) (Role, error) {
+func (d *Door) checkCode(a ask, k knock, code *secret.Text, caller Caller) (Role, error) {
 	if !a.hasCodes() {
 		return a.open, nil
 	}
 	if code != nil && !code.IsZero() {
-		return d.attempts.code(caller, k.room, k.via, t, func() Role { return a.match(code.Reveal()) })
+		return d.attempts.code(caller, k.room, k.via, steady(), func() Role { return a.match(code.Reveal()) })
 	}
-	if err := d.attempts.blocked(caller, k.room, k.via, t); err != nil {
+	if err := d.attempts.blocked(caller, k.room, k.via, steady()); err != nil {
 		return "", err
 	}
 	if a.open == "" {
@@ -253,13 +253,19 @@ func mayEnter(rec *Record, role Role, back bool, t time.Time) error {
 	return nil
 }
 
-// refused is not_ready shortly after a run was ended.
+// refused is not_ready shortly after a run was ended. More than the longest hold
+// ahead, the clock was set back meanwhile, and nobody knows how long it has been:
+// then it is over.
 func refused(run Run, t time.Time) error {
-	if run.On() || run.RefuseUntil == nil || !t.Before(*run.RefuseUntil) {
+	if run.On() || run.RefuseUntil == nil {
+		return nil
+	}
+	left := run.RefuseUntil.Sub(t)
+	if left <= 0 || left > endHold {
 		return nil
 	}
 	e := refuse(CodeNotReady, "the room has just been ended")
-	e.RetryAfter = run.RefuseUntil.Sub(t)
+	e.RetryAfter = left
 	return e
 }
 
@@ -318,26 +324,27 @@ func deviceSum(device string) string {
 
 // arrive seats somebody and begins the run of a meet or video room; use, unless
 // nil, is stored by the same commit. op is held.
-func (d *Door) arrive(ctx context.Context, h *hall, c claims, address netip.Addr, t time.Time, use func(tx Writer) error) (*seat, error) {
+func (d *Door) arrive(ctx context.Context, h *hall, c claims, address netip.Addr, use func(tx Writer) error) (*seat, error) {
+	at := steady()
 	h.mu.Lock()
-	had := h.seats.find(c.Participant, t) != nil
-	p, full := d.takeSeat(h, c, address, t)
+	had := h.seats.find(c.Participant, at) != nil
+	p, full := d.takeSeat(h, c, address, at)
 	run := h.facts.record.Run
 	h.mu.Unlock()
 	if full != nil && full.Code == CodeLimitExceeded {
-		d.sweepAll(t)
+		d.sweepAll(at)
 		h.mu.Lock()
-		p, full = d.takeSeat(h, c, address, t)
+		p, full = d.takeSeat(h, c, address, at)
 		h.mu.Unlock()
 	}
 	if full != nil {
 		return nil, full
 	}
 	begin := !run.On() && !h.facts.record.Type.Broadcasts()
-	if err := d.storeArrival(ctx, h, begin, t, use); err != nil {
+	if err := d.storeArrival(ctx, h, begin, use); err != nil {
 		h.mu.Lock()
 		if !had {
-			d.freeSeat(h, p, t)
+			d.freeSeat(h, p, at)
 		}
 		h.mu.Unlock()
 		return nil, err
@@ -350,9 +357,9 @@ func (d *Door) arrive(ctx context.Context, h *hall, c claims, address netip.Addr
 	return p, nil
 }
 
-func (d *Door) storeArrival(ctx context.Context, h *hall, begin bool, t time.Time, use func(tx Writer) error) error {
+func (d *Door) storeArrival(ctx context.Context, h *hall, begin bool, use func(tx Writer) error) error {
 	if begin {
-		if err := refused(h.facts.record.Run, t); err != nil {
+		if err := refused(h.facts.record.Run, now()); err != nil {
 			return err
 		}
 		return d.beginRun(ctx, h, use)

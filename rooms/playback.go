@@ -52,13 +52,13 @@ func (d *Door) Playback(ctx context.Context, ticket secret.Text, c Caller, end f
 		if why := h.facts.verdict(&claims, t); why != nil {
 			return why
 		}
-		p, err := d.arrive(ctx, h, claims, c.Address, t, nil)
+		p, err := d.arrive(ctx, h, claims, c.Address, nil)
 		if err != nil {
 			return err
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		i, refusal := p.watch(s, t)
+		i, refusal := p.watch(s, steady())
 		if refusal != nil {
 			return refusal
 		}
@@ -76,8 +76,8 @@ func (d *Door) Playback(ctx context.Context, ticket secret.Text, c Caller, end f
 }
 
 // watch counts a tool as a player of the seat; mu is held.
-func (s *seat) watch(a *spectator, t time.Time) (place int, refusal *Error) {
-	place, retry := s.place(t)
+func (s *seat) watch(a *spectator, now time.Time) (place int, refusal *Error) {
+	place, retry := s.place(now)
 	if retry > 0 {
 		e := *errManyPlayers
 		e.RetryAfter = retry
@@ -101,5 +101,5 @@ func (h *hall) unwatch(p *seat, a *spectator, place int) {
 	delete(p.audience, a)
 	p.players[place] = player{}
 	p.sockets--
-	p.until = later(p.until, now().Add(seatGrace))
+	p.until = later(p.until, steady().Add(seatGrace))
 }

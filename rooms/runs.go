@@ -88,9 +88,9 @@ func (d *Door) endRun(ctx context.Context, h *hall, reason string, hold time.Dur
 	for _, p := range h.seats.byParticipant {
 		switch h.facts.record.Type {
 		case Meet:
-			d.endSeat(h, p, refuse(CodeSessionInvalid, "the meeting has ended"), t)
+			d.endSeat(h, p, refuse(CodeSessionInvalid, "the meeting has ended"))
 		case Video:
-			d.freeSeat(h, p, t)
+			d.freeSeat(h, p, steady())
 		case Live, Simulcast: // viewers wait for the next broadcast
 		}
 	}
@@ -273,15 +273,15 @@ func (d *Door) tickHall(ctx context.Context, h *hall) error {
 			return err
 		}
 	}
-	t := now()
+	t, at := now(), steady()
 	h.mu.Lock()
-	d.sweep(h, t)
-	if h.facts.gone || h.idle(t) {
+	d.sweep(h, at)
+	if h.facts.gone || h.idle(at) {
 		d.forget(h)
 		h.mu.Unlock()
 		return nil
 	}
-	reason, hold := h.due(t)
+	reason, hold := h.due(t, at)
 	if d.reconcile(h, t) {
 		reason, hold = EndedGone, 0
 	}
@@ -293,13 +293,13 @@ func (d *Door) tickHall(ctx context.Context, h *hall) error {
 }
 
 // idle reports that nothing of the room must be remembered; mu is held.
-func (h *hall) idle(t time.Time) bool {
-	return !h.facts.record.Run.On() && h.seats.count() == 0 && t.Sub(h.usedAt) >= hallIdle
+func (h *hall) idle(at time.Time) bool {
+	return !h.facts.record.Run.On() && h.seats.count() == 0 && at.Sub(h.usedAt) >= hallIdle
 }
 
 // due says why the run must end now, "" when it must not, and tells the
-// warnings before its duration is over; mu is held.
-func (h *hall) due(t time.Time) (reason string, hold time.Duration) {
+// warnings before its duration is over; t is now, at is steady, mu is held.
+func (h *hall) due(t, at time.Time) (reason string, hold time.Duration) {
 	rec := &h.facts.record
 	if !rec.Run.On() {
 		return "", 0
@@ -314,12 +314,12 @@ func (h *hall) due(t time.Time) (reason string, hold time.Duration) {
 	}
 	if rec.Type.Broadcasts() {
 		wait := max(minLone, time.Duration(h.facts.settings.Features.ReconnectWindowSeconds)*time.Second)
-		if !h.published && t.Sub(h.loneSince) >= wait {
+		if !h.published && at.Sub(h.loneSince) >= wait {
 			return EndedEmpty, 0
 		}
 		return "", 0
 	}
-	if h.seats.count() == 0 && t.Sub(later(h.seats.lastFreed, h.loneSince)) >= emptyGrace {
+	if h.seats.count() == 0 && at.Sub(later(h.seats.lastFreed, h.loneSince)) >= emptyGrace {
 		return EndedEmpty, 0
 	}
 	return "", 0

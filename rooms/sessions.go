@@ -113,7 +113,7 @@ func (d *Door) Leave(ctx context.Context, session secret.Text) error {
 		defer h.mu.Unlock()
 		h.facts.ended[c.Participant] = struct{}{}
 		if p := h.seats.byParticipant[c.Participant]; p != nil {
-			d.freeSeat(h, p, t)
+			d.freeSeat(h, p, steady())
 		}
 		h.tell(Event{Kind: SessionEnded, ParticipantID: c.Participant, Detail: "left"})
 		return nil
@@ -138,7 +138,7 @@ func (d *Door) Connect(ctx context.Context, session secret.Text) (g Grant, relea
 		if why := h.facts.verdict(&c, t); why != nil {
 			return why
 		}
-		if s := h.seats.find(c.Participant, t); s != nil {
+		if s := h.seats.find(c.Participant, steady()); s != nil {
 			sit(h, s)
 		}
 		return nil
@@ -162,7 +162,7 @@ func (d *Door) Connect(ctx context.Context, session secret.Text) (g Grant, relea
 		held.mu.Lock()
 		defer held.mu.Unlock()
 		p.sockets--
-		p.until = later(p.until, now().Add(seatGrace))
+		p.until = later(p.until, steady().Add(seatGrace))
 	}), nil
 }
 
@@ -178,7 +178,7 @@ func (d *Door) seatAgain(ctx context.Context, h *hall, c *claims, t time.Time) (
 	if why := h.facts.verdict(c, t); why != nil {
 		return nil, why
 	}
-	return d.arrive(ctx, h, *c, netip.Addr{}, t, nil)
+	return d.arrive(ctx, h, *c, netip.Addr{}, nil)
 }
 
 var errManyPlayers = refuse(CodeRateLimited, "more than %d players on one ticket", maxPlayers)
@@ -190,9 +190,9 @@ func (d *Door) Ticket(ctx context.Context, roomID, ticket, player string) (Grant
 	if h := d.knownHall(roomID); h != nil {
 		h.mu.Lock()
 		if p := h.seats.byTicket[ticket]; p != nil && !h.dropped && d.fresh(h) &&
-			p.held(t) && !h.facts.suspended(t) && !p.claims.tooOld(t) {
+			p.held(steady()) && !h.facts.suspended(t) && !p.claims.tooOld(t) {
 			defer h.mu.Unlock()
-			return d.play(h, p, player, t)
+			return d.play(h, p, player)
 		}
 		h.mu.Unlock()
 	}
@@ -200,15 +200,16 @@ func (d *Door) Ticket(ctx context.Context, roomID, ticket, player string) (Grant
 }
 
 // play keeps a viewer's seat; mu is held.
-func (d *Door) play(h *hall, p *seat, player string, t time.Time) (Grant, error) {
+func (d *Door) play(h *hall, p *seat, player string) (Grant, error) {
+	at := steady()
 	if player != "" {
-		if retry := p.play(player, t); retry > 0 {
+		if retry := p.play(player, at); retry > 0 {
 			e := *errManyPlayers
 			e.RetryAfter = retry
 			return Grant{}, &e
 		}
 	}
-	p.keep(t, viewerGrace)
+	p.keep(at, viewerGrace)
 	return p.claims.grant(h.facts.record.Type), nil
 }
 
@@ -230,7 +231,7 @@ func (d *Door) ticketAgain(ctx context.Context, roomID, ticket, player string, t
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.seats.setTicket(p, ticket)
-		g, err = d.play(h, p, player, t)
+		g, err = d.play(h, p, player)
 		return err
 	})
 	if errors.Is(err, errNoRoom) {
@@ -247,9 +248,9 @@ func (d *Door) Participants(ctx context.Context, roomID string, limit int, curso
 	}
 	var list []Occupant
 	err = d.glance(ctx, roomID, func(h *hall) error {
-		t := now()
+		at := steady()
 		for id, p := range h.seats.byParticipant {
-			if p.held(t) && (q.Before == "" || id < q.Before) {
+			if p.held(at) && (q.Before == "" || id < q.Before) {
 				list = append(list, Occupant{
 					ID: id, Name: p.claims.Name, Role: p.claims.Role, ExternalID: p.claims.ExternalID,
 					JoinedAt: p.since, Admission: AdmissionAdmitted,

@@ -128,5 +128,13 @@ func checkTime(v any) (time.Time, error) {
 	return t.UTC().Truncate(time.Microsecond), nil
 }
 
-// now is the present as it is stored.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+// wallClock is a variable for tests, which set it back and forth.
+var wallClock = time.Now
+
+// now is the present as it is stored and shown. It steps when somebody sets the
+// server's clock: it is for dates, and for what a restart has to find again.
+func now() time.Time { return wallClock().UTC().Truncate(time.Microsecond) }
+
+// steady is the present for what lives in memory only: how long something has
+// been, or is kept. Nobody sets it; compare it with nothing that is stored.
+func steady() time.Time { return time.Now() }
