@@ -41,7 +41,8 @@ type conn struct {
 	log    *slog.Logger
 
 	srt   srt.Conn
-	alive atomic.Int64 // when the last media came, in nanoseconds; 0: not watched
+	began time.Time    // by the monotonic clock, too
+	alive atomic.Int64 // when the last media came, in nanoseconds since it began; 0: not watched
 	end   context.CancelCauseFunc
 }
 
@@ -74,7 +75,6 @@ func (c *conn) accept(ctx context.Context) error {
 
 // publish lets a publisher in and reads its media.
 func (c *conn) publish(ctx context.Context, w wish) {
-	started := time.Now()
 	gate := c.server.o.Gate
 	r := ingest.Request{Key: w.key, Protocol: "srt", Caller: c.caller, Close: c.end}
 	who, err := gate.Identify(ctx, r)
@@ -104,7 +104,7 @@ func (c *conn) publish(ctx context.Context, w wish) {
 	c.log = c.log.With("room", room)
 	c.log.Info("publisher admitted", "encrypted", c.req.IsEncrypted())
 	err = c.read(ctx, sink, room)
-	after := time.Since(started).Round(time.Millisecond)
+	after := time.Since(c.began).Round(time.Millisecond)
 	var refusal *rooms.Error
 	switch {
 	case errors.As(err, &refusal):
@@ -135,7 +135,7 @@ func (c *conn) decrypt(who rooms.Publisher) (srt.RejectionReason, error) {
 
 // read passes media on until the connection ends or is ended.
 func (c *conn) read(ctx context.Context, sink ingest.Sink, room string) error {
-	c.alive.Store(time.Now().UnixNano())
+	c.heard(time.Now())
 	d := mpegts.NewDemuxer(sink)
 	watched := make(chan struct{})
 	losses := &losses{warnings: c.server.o.Warnings, room: room, count: d.Lost}
@@ -162,7 +162,7 @@ func (c *conn) read(ctx context.Context, sink ingest.Sink, room string) error {
 		}
 		// Until there are tracks the time stands: who only talks is no publisher.
 		if d.Announced() {
-			c.alive.Store(time.Now().UnixNano())
+			c.heard(time.Now())
 		}
 	}
 }
@@ -198,6 +198,16 @@ func (l *losses) end() {
 	}
 }
 
+// heard notes that media came. Kept is how long after the beginning that was: a date
+// would make the silence as long as somebody sets the clock forward.
+func (c *conn) heard(now time.Time) { c.alive.Store(int64(now.Sub(c.began))) }
+
+// idle reports that no media has come for too long.
+func (c *conn) idle(now time.Time) bool {
+	last := c.alive.Load()
+	return last != 0 && now.Sub(c.began)-time.Duration(last) > c.server.o.IdleTimeout
+}
+
 // watch ends the connection when no media comes, or too much waits in the
 // library, and lets look look after the rest.
 func (c *conn) watch(ctx context.Context, look func(now time.Time)) {
@@ -215,7 +225,7 @@ func (c *conn) watch(ctx context.Context, look func(now time.Time)) {
 			if waits.ByteRecvBuf+waits.ByteSendBuf > maxBuffered || waits.PktRecvBuf+waits.PktSendBuf > maxPackets {
 				c.end(errHoard)
 			}
-			if last := c.alive.Load(); last != 0 && now.Sub(time.Unix(0, last)) > c.server.o.IdleTimeout {
+			if c.idle(now) {
 				c.end(errIdle)
 			}
 		}

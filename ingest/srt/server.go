@@ -234,7 +234,7 @@ func (s *Server) accept(ctx context.Context, req srt.ConnRequest, o offer) {
 			req.Reject(srt.REJX_UNACCEPTABLE)
 			return
 		}
-		c := &conn{server: s, req: req, caller: rooms.Caller{Address: addr}, log: log}
+		c := &conn{server: s, req: req, caller: rooms.Caller{Address: addr}, log: log, began: time.Now()}
 		c.run(ctx)
 	})
 }
