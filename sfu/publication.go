@@ -46,14 +46,15 @@ type publication struct {
 	cache *resend.Cache // video
 
 	feed      atomic.Pointer[remote] // where its packets come from, nil for none
-	lastAsked atomic.Int64           // when a key frame was asked for, unix nanoseconds
+	began     time.Time
+	lastAsked atomic.Int64 // when a key frame was asked for, in nanoseconds since it began; 0: not yet
 
 	mu    sync.Mutex
 	slots atomic.Pointer[[]*slot] // copied on write under mu
 }
 
 func newPublication(id trackID, audio bool) *publication {
-	p := &publication{id: id, audio: audio}
+	p := &publication{id: id, audio: audio, began: time.Now()}
 	if !audio {
 		p.cache = resend.New()
 	}
@@ -101,11 +102,19 @@ func (p *publication) requestKeyFrame(at time.Time) {
 	if p.audio || r == nil {
 		return
 	}
-	last := p.lastAsked.Load()
-	if at.UnixNano()-last < int64(keyFrameInterval) || !p.lastAsked.CompareAndSwap(last, at.UnixNano()) {
-		return
+	if p.mayAsk(at) {
+		r.askKeyFrame()
 	}
-	r.askKeyFrame()
+}
+
+// mayAsk reports, to one of those who ask at once, that the last request was not just
+// now. No dates are kept: with the clock set back, nobody would ask until it is as late.
+func (p *publication) mayAsk(at time.Time) bool {
+	now, last := int64(at.Sub(p.began)), p.lastAsked.Load()
+	if last != 0 && now-last < int64(keyFrameInterval) {
+		return false
+	}
+	return p.lastAsked.CompareAndSwap(last, now)
 }
 
 // forward hands a packet to every slot that carries this track.
