@@ -74,7 +74,7 @@ func (h *health) hear(in ingest.Sample, now time.Time) {
 }
 
 // second looks at the last seconds, once in each.
-func (h *health) second(f *media.Format, meters map[*media.Track]*meter, now time.Time, bps int64, whole bool) {
+func (h *health) second(f *media.Format, meters map[*media.Track]*meter, at time.Duration, bps int64, whole bool) {
 	if !whole {
 		return
 	}
@@ -89,7 +89,7 @@ func (h *health) second(f *media.Format, meters map[*media.Track]*meter, now tim
 	if v == nil || meters[v] == nil {
 		return
 	}
-	_, rate, known := meters[v].rate(now)
+	_, rate, known := meters[v].rate(at)
 	h.rate, h.declared = rate, v.FrameRate
 	h.slow = counted(h.slow, known && v.FrameRate > 0 && rate < slowedTo*v.FrameRate)
 }

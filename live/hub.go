@@ -241,7 +241,8 @@ func (h *Hub) Publish(ctx context.Context, p ingest.Publication) (ingest.Sink, e
 	if t := p.Room.RoomType; t != rooms.Live && t != rooms.Simulcast {
 		return nil, &rooms.Error{Code: rooms.CodeWrongRoomType, Detail: "this type of room takes no broadcast"}
 	}
-	s := &Session{publication: p, since: time.Now()}
+	now := time.Now()
+	s := &Session{publication: p, since: now, opened: now}
 	r, err := h.admit(id, s)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,7 @@ type Session struct {
 	done      bool // not on air any more, or refused
 	replaced  bool
 	since     time.Time
+	opened    time.Time // what the meters count from
 	watch     *time.Timer
 
 	format    *media.Format
@@ -214,17 +215,21 @@ func (s *Session) put(in ingest.Sample, now time.Time) {
 	r.stream.Write(u)
 }
 
+// age is how long the session has been. Dates would not do for its meters: with the
+// clock set back, the second they are in would last until it is as late again.
+func (s *Session) age(now time.Time) time.Duration { return now.Sub(s.opened) }
+
 // measure keeps the figures of the state, and the bitrate within its limit.
 func (s *Session) measure(in ingest.Sample, now time.Time) error {
 	if m := s.meters[in.Track]; m != nil {
-		m.add(now, len(in.Payload))
+		m.add(s.age(now), len(in.Payload))
 	}
 	s.health.see(in, now)
-	if !s.total.add(now, len(in.Payload)) {
+	if !s.total.add(s.age(now), len(in.Payload)) {
 		return nil
 	}
-	bps, _, whole := s.total.rate(now)
-	s.health.second(s.format, s.meters, now, bps, whole)
+	bps, _, whole := s.total.rate(s.age(now))
+	s.health.second(s.format, s.meters, s.age(now), bps, whole)
 	if codes := codesOf(s.warnings(now)); codes != s.told {
 		s.told = codes
 		s.room.hub.changed(s.room.id)
@@ -274,7 +279,7 @@ func (s *Session) describe(out *State) {
 		return
 	}
 	for _, t := range s.format.Tracks {
-		bps, units, _ := s.meters[t].rate(now)
+		bps, units, _ := s.meters[t].rate(s.age(now))
 		out.Tracks = append(out.Tracks, trackState(t, bps, units))
 	}
 	out.Warnings = append(out.Warnings, s.warnings(now)...)

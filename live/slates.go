@@ -155,7 +155,7 @@ func (r *room) measuredRate(s *Session, t *media.Track) (rate float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m := s.meters[t]; m != nil {
-		_, rate, _ = m.rate(time.Now())
+		_, rate, _ = m.rate(s.age(time.Now()))
 	}
 	return rate
 }

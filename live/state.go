@@ -53,16 +53,19 @@ type Brief struct {
 // meterSeconds is how many whole seconds a rate is measured over.
 const meterSeconds = 5
 
-// meter measures a rate over the last whole seconds. It is not safe for
-// concurrent use.
+// meter measures a rate over the last whole seconds. Its times are how long
+// something has been that began before it. It is not safe for concurrent use.
 type meter struct {
-	first, now  int64 // seconds
+	first, now  int64 // seconds, from 1 on; 0: none yet
 	bytes, unit [meterSeconds + 1]int64
 }
 
+// secondOf is the second that a time is in, from 1 on.
+func secondOf(at time.Duration) int64 { return int64(at/time.Second) + 1 }
+
 // add counts a unit of n bytes; rolled says that a second has just become whole.
-func (m *meter) add(now time.Time, n int) (rolled bool) {
-	s := now.Unix()
+func (m *meter) add(at time.Duration, n int) (rolled bool) {
+	s := secondOf(at)
 	rolled = m.roll(s)
 	i := s % int64(len(m.bytes))
 	m.bytes[i] += int64(n)
@@ -89,11 +92,11 @@ func (m *meter) roll(s int64) bool {
 
 // rate is bits and units per second over the last whole seconds; whole says
 // that all of them were measured.
-func (m *meter) rate(now time.Time) (bps int64, units float64, whole bool) {
+func (m *meter) rate(at time.Duration) (bps int64, units float64, whole bool) {
 	if m.first == 0 {
 		return 0, 0, false
 	}
-	s := now.Unix()
+	s := secondOf(at)
 	m.roll(s)
 	// The first second was cut into.
 	n := min(s-m.first-1, meterSeconds)
