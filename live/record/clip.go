@@ -50,17 +50,13 @@ func (l *Library) Clip(ctx context.Context, roomID string, d time.Duration, titl
 		return rooms.Asset{}, err
 	}
 	m, err := l.cutClip(ctx, a, segments, room, why)
-	// What was begun is finished or taken back, also when the caller has gone.
-	ctx = context.WithoutCancel(ctx)
 	if err == nil {
 		a.State, a.Size, a.Duration, a.StartedAt = rooms.AssetReady, m.size, m.end, m.began.UTC().Truncate(time.Microsecond)
-		err = l.o.Assets.SetAsset(ctx, a)
+		// What was begun is finished or taken back, also when the caller has gone.
+		err = l.o.Assets.SetAsset(context.WithoutCancel(ctx), a)
 	}
 	if err != nil {
-		l.remove(a)
-		if forget := l.o.Assets.DeleteAsset(ctx, roomID, a.ID); forget != nil && rooms.CodeOf(forget) != rooms.CodeNotFound {
-			err = errors.Join(err, forget)
-		}
+		l.discard(a)
 		return rooms.Asset{}, err
 	}
 	return a, nil
