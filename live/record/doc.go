@@ -17,6 +17,7 @@
 // Clips are cut out of finished segments, at their borders, without decoding.
 //
 // Files lie at rooms/{room}/assets/{id}.mp4 below the data directory; what is
-// known of them is kept by the Assets that a Library is given. The package
-// knows no HTTP and no SQL.
+// known of them is kept by the Assets that a Library is given. What those do not
+// know, Recover deletes: it is of deleted rooms and recordings. The package knows
+// no HTTP and no SQL.
 package record

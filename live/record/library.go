@@ -24,6 +24,7 @@ type Assets interface {
 	Asset(ctx context.Context, roomID, id string) (rooms.Asset, error)
 	DeleteAsset(ctx context.Context, roomID, id string) error
 	AssetsInMaking(ctx context.Context) ([]rooms.Asset, error)
+	RoomExists(ctx context.Context, id string) (bool, error)
 	Storage(ctx context.Context, roomID string) (used int64, limit *rooms.LimitHit, err error)
 }
 
@@ -85,8 +86,8 @@ func (l *Library) dir(roomID string) string { return filepath.Join(l.roomsDir(),
 
 func (l *Library) path(a rooms.Asset) string { return filepath.Join(l.dir(a.RoomID), a.ID+fileSuffix) }
 
-// Recover completes the files that the last process was writing when it ended.
-// What a disk or the store refuses now is
+// Recover completes the files that the last process was writing when it ended,
+// and removes those of what was deleted. What a disk or the store refuses now is
 // tried again until Close. Call it before the first show.
 func (l *Library) Recover(ctx context.Context) error {
 	list, err := l.o.Assets.AssetsInMaking(ctx)
@@ -99,6 +100,10 @@ func (l *Library) Recover(ctx context.Context) error {
 		u.due[a.ID] = &debt{asset: a, settle: l.complete}
 	}
 	u.mu.Unlock()
+	// First, for what completes files needs space, too.
+	if err := l.sweep(ctx); err != nil {
+		l.o.Log.Error("delete the files of deleted recordings: the next start tries again", "error", err)
+	}
 	l.settleDue(ctx)
 	u.mu.Lock()
 	defer u.mu.Unlock()
