@@ -62,7 +62,7 @@ type Options struct {
 // Library holds the recordings and clips of all rooms.
 type Library struct {
 	o         Options
-	clips     chan struct{} // as many tokens as are made at once
+	clips     cutting
 	work      sync.WaitGroup
 	unsettled unsettled
 	free      func(dir string) (int64, error)
@@ -74,7 +74,8 @@ func New(o Options) *Library {
 	if o.MinFree <= 0 {
 		o.MinFree = defaultMinFree
 	}
-	l := &Library{o: o, clips: make(chan struct{}, clipsAtOnce), free: freeBytes, retry: settleEvery}
+	l := &Library{o: o, free: freeBytes, retry: settleEvery}
+	l.clips.turns, l.clips.rooms = make(chan struct{}, clipsAtOnce), make(map[string]chan struct{})
 	l.unsettled.due = make(map[string]*debt)
 	l.unsettled.ctx, l.unsettled.cancel = context.WithCancel(context.Background())
 	return l
