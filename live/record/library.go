@@ -66,7 +66,7 @@ type Library struct {
 	work      sync.WaitGroup
 	unsettled unsettled
 	free      func(dir string) (int64, error)
-	retry     time.Duration
+	retry     time.Duration // settleFirst
 }
 
 // New makes a library. Recover comes first.
@@ -74,7 +74,7 @@ func New(o Options) *Library {
 	if o.MinFree <= 0 {
 		o.MinFree = defaultMinFree
 	}
-	l := &Library{o: o, free: freeBytes, retry: settleEvery}
+	l := &Library{o: o, free: freeBytes, retry: settleFirst}
 	l.clips.turns, l.clips.rooms = make(chan struct{}, clipsAtOnce), make(map[string]chan struct{})
 	l.unsettled.due = make(map[string]*debt)
 	l.unsettled.ctx, l.unsettled.cancel = context.WithCancel(context.Background())

@@ -12,8 +12,12 @@ import (
 	"roomcast/rooms"
 )
 
-// settleEvery is how often it is tried to settle assets.
-const settleEvery = 30 * time.Second
+// It is tried to settle assets after settleFirst, then after twice as long each
+// time, up to settleEvery: most of what refuses is well again soon.
+const (
+	settleFirst = time.Second
+	settleEvery = 30 * time.Second
+)
 
 // unsettled are the assets that nobody writes any more but that still stand in
 // the making, because a disk or the store refused. They are tried again until
@@ -22,6 +26,7 @@ type unsettled struct {
 	mu     sync.Mutex
 	due    map[string]*debt // by asset id
 	timer  *time.Timer      // nil when nothing is due; stays until a try is over
+	wait   time.Duration    // before the next try
 	closed bool
 	ctx    context.Context // ends with the library
 	cancel context.CancelFunc
@@ -46,10 +51,14 @@ func (l *Library) owe(a rooms.Asset, settle func(context.Context, rooms.Asset) e
 // settleSoon lets what is due be tried after a while; u.mu is held.
 func (l *Library) settleSoon() {
 	u := &l.unsettled
+	if len(u.due) == 0 {
+		u.wait = 0 // who comes next is tried soon
+	}
 	if len(u.due) == 0 || u.timer != nil || u.closed {
 		return
 	}
-	u.timer = time.AfterFunc(l.retry, func() {
+	u.wait = min(max(2*u.wait, l.retry), settleEvery)
+	u.timer = time.AfterFunc(u.wait, func() {
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		if u.closed {
