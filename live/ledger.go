@@ -154,19 +154,20 @@ func (h *Hub) Resume(ctx context.Context) {
 	if h.o.DataDir == "" || h.o.Running == nil {
 		return
 	}
-	files, err := filepath.Glob(filepath.Join(h.o.DataDir, "rooms", "*", ledgerName))
+	// A pattern below the data directory: its own path may hold brackets.
+	files, err := fs.Glob(os.DirFS(h.o.DataDir), "rooms/*/"+ledgerName)
 	if err != nil {
 		h.o.Log.Error("find the shows that were on", "error", err)
 		return
 	}
-	for _, path := range files {
-		id := filepath.Base(filepath.Dir(path))
+	for _, file := range files {
+		id := filepath.Base(filepath.Dir(file))
 		settings, on, err := h.o.Running(ctx, id)
 		if err != nil {
 			h.o.Log.Error("ask for the run of a show that was on", "room", id, "error", err)
 			continue
 		}
-		l, err := readLedger(path)
+		l, err := readLedger(h.ledgerPath(id))
 		if err != nil {
 			h.o.Log.Error("take up a show that was on", "room", id, "error", err)
 		}

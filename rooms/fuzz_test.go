@@ -79,7 +79,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add("////")
 	f.Fuzz(func(t *testing.T, cursor string) {
 		id, err := decodeCursor(cursor)
-		if err == nil && id != "" && !validID(id) {
+		if err == nil && id != "" && !ValidID(id) {
 			t.Fatalf("cursor %q is read as %q", cursor, id)
 		}
 	})
@@ -182,7 +182,7 @@ func TestIDsSortByTimeAndNeverRepeat(t *testing.T) {
 	last := ""
 	for range 10_000 {
 		id := g.next()
-		if !validID(id) || id <= last {
+		if !ValidID(id) || id <= last {
 			t.Fatalf("%q after %q", id, last)
 		}
 		last = id

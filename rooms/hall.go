@@ -85,7 +85,7 @@ func (d *Door) forget(h *hall) {
 // enter runs fn with op held on fresh facts; fn may store things and takes mu
 // itself. Events of the hall are emitted afterwards, when no lock is held.
 func (d *Door) enter(ctx context.Context, roomID string, fn func(h *hall) error) error {
-	if !validID(roomID) {
+	if !ValidID(roomID) {
 		return errNoRoom
 	}
 	for {

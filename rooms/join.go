@@ -33,7 +33,7 @@ func (d *Door) locate(ctx context.Context, token secret.Text, roomID string, t t
 		f.add("", "must have either token or room_id")
 		return knock{}, f.err()
 	case token.IsZero():
-		if !validID(roomID) {
+		if !ValidID(roomID) {
 			return knock{}, errUnknownToken
 		}
 		return knock{room: roomID, via: viaRoomURL}, nil

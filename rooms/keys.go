@@ -117,8 +117,8 @@ func encodeID(id [16]byte) string {
 	return string(out[:])
 }
 
-// validID reports whether s could be one of our identifiers.
-func validID(s string) bool {
+// ValidID reports whether s could be one of our identifiers.
+func ValidID(s string) bool {
 	if len(s) != idLength {
 		return false
 	}

@@ -40,7 +40,7 @@ func decodeCursor(cursor string) (string, error) {
 		return "", nil
 	}
 	id, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || !validID(string(id)) {
+	if err != nil || !ValidID(string(id)) {
 		return "", refuse(CodeValidationFailed, "cursor must be one that this list has given")
 	}
 	return string(id), nil

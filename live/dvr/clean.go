@@ -3,6 +3,7 @@ package dvr
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -19,9 +20,13 @@ func Dir(dataDir, roomID, show string) string {
 // Leftovers lists the windows that an earlier process left behind. Call it
 // before the first New.
 func Leftovers(dataDir string) ([]string, error) {
-	list, err := filepath.Glob(filepath.Join(dataDir, "rooms", "*", folder, "*"))
+	// A pattern below the data directory: its own path may hold brackets.
+	list, err := fs.Glob(os.DirFS(dataDir), "rooms/*/"+folder+"/*")
 	if err != nil {
 		return nil, fmt.Errorf("look for old rewind windows: %w", err)
+	}
+	for i, name := range list {
+		list[i] = filepath.Join(dataDir, filepath.FromSlash(name))
 	}
 	return list, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
@@ -26,12 +27,11 @@ const (
 // it looks back. not_ready when there is nothing, limit_exceeded when the room's
 // storage is full.
 func (l *Library) Clip(ctx context.Context, roomID string, d time.Duration, title string) (rooms.Asset, error) {
-	select {
-	case l.clips <- struct{}{}:
-		defer func() { <-l.clips }()
-	case <-ctx.Done():
-		return rooms.Asset{}, ctx.Err()
+	done, err := l.clips.begin(ctx, roomID)
+	if err != nil {
+		return rooms.Asset{}, err
 	}
+	defer done()
 	segments, err := l.o.Broadcasts.Last(roomID, d)
 	if err != nil {
 		return rooms.Asset{}, err
@@ -50,20 +50,59 @@ func (l *Library) Clip(ctx context.Context, roomID string, d time.Duration, titl
 		return rooms.Asset{}, err
 	}
 	m, err := l.cutClip(ctx, a, segments, room, why)
-	// What was begun is finished or taken back, also when the caller has gone.
-	ctx = context.WithoutCancel(ctx)
 	if err == nil {
 		a.State, a.Size, a.Duration, a.StartedAt = rooms.AssetReady, m.size, m.end, m.began.UTC().Truncate(time.Microsecond)
-		err = l.o.Assets.SetAsset(ctx, a)
+		// What was begun is finished or taken back, also when the caller has gone.
+		err = l.o.Assets.SetAsset(context.WithoutCancel(ctx), a)
 	}
 	if err != nil {
-		l.remove(a)
-		if forget := l.o.Assets.DeleteAsset(ctx, roomID, a.ID); forget != nil && rooms.CodeOf(forget) != rooms.CodeNotFound {
-			err = errors.Join(err, forget)
-		}
+		l.discard(a)
 		return rooms.Asset{}, err
 	}
 	return a, nil
+}
+
+// cutting lets clips be made one after the other in a room, for each must know
+// how much space the one before took, and only so many at once in all.
+type cutting struct {
+	turns chan struct{} // as many as are made at once
+	mu    sync.Mutex
+	rooms map[string]chan struct{} // closed when the room's clip is made
+}
+
+// begin waits for a room's turn, which lasts until done.
+func (c *cutting) begin(ctx context.Context, roomID string) (done func(), err error) {
+	mine := make(chan struct{})
+	for {
+		c.mu.Lock()
+		other := c.rooms[roomID]
+		if other == nil {
+			c.rooms[roomID] = mine
+		}
+		c.mu.Unlock()
+		if other == nil {
+			break
+		}
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	leave := func() {
+		c.mu.Lock()
+		delete(c.rooms, roomID)
+		c.mu.Unlock()
+		close(mine)
+	}
+	// The room comes first: one that waits for itself keeps no other from its turn.
+	select {
+	case c.turns <- struct{}{}:
+		return func() { <-c.turns; leave() }, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
 }
 
 // cutClip writes the file of a clip, of at most room bytes.

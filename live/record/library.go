@@ -24,6 +24,7 @@ type Assets interface {
 	Asset(ctx context.Context, roomID, id string) (rooms.Asset, error)
 	DeleteAsset(ctx context.Context, roomID, id string) error
 	AssetsInMaking(ctx context.Context) ([]rooms.Asset, error)
+	RoomExists(ctx context.Context, id string) (bool, error)
 	Storage(ctx context.Context, roomID string) (used int64, limit *rooms.LimitHit, err error)
 }
 
@@ -60,10 +61,12 @@ type Options struct {
 
 // Library holds the recordings and clips of all rooms.
 type Library struct {
-	o        Options
-	clips    chan struct{} // as many tokens as are made at once
-	removing sync.WaitGroup
-	free     func(dir string) (int64, error)
+	o         Options
+	clips     cutting
+	work      sync.WaitGroup
+	unsettled unsettled
+	free      func(dir string) (int64, error)
+	retry     time.Duration // settleFirst
 }
 
 // New makes a library. Recover comes first.
@@ -71,40 +74,41 @@ func New(o Options) *Library {
 	if o.MinFree <= 0 {
 		o.MinFree = defaultMinFree
 	}
-	return &Library{o: o, clips: make(chan struct{}, clipsAtOnce), free: freeBytes}
+	l := &Library{o: o, free: freeBytes, retry: settleFirst}
+	l.clips.turns, l.clips.rooms = make(chan struct{}, clipsAtOnce), make(map[string]chan struct{})
+	l.unsettled.due = make(map[string]*debt)
+	l.unsettled.ctx, l.unsettled.cancel = context.WithCancel(context.Background())
+	return l
 }
 
-func (l *Library) dir(roomID string) string {
-	return filepath.Join(l.o.DataDir, "rooms", roomID, "assets")
-}
+func (l *Library) roomsDir() string { return filepath.Join(l.o.DataDir, "rooms") }
+
+func (l *Library) dir(roomID string) string { return filepath.Join(l.roomsDir(), roomID, "assets") }
 
 func (l *Library) path(a rooms.Asset) string { return filepath.Join(l.dir(a.RoomID), a.ID+fileSuffix) }
 
-// Recover completes the files that the last process was writing when it ended.
-// Call it before the first show.
+// Recover completes the files that the last process was writing when it ended,
+// and removes those of what was deleted. What a disk or the store refuses now is
+// tried again until Close. Call it before the first show.
 func (l *Library) Recover(ctx context.Context) error {
 	list, err := l.o.Assets.AssetsInMaking(ctx)
 	if err != nil {
 		return fmt.Errorf("find unfinished recordings: %w", err)
 	}
+	u := &l.unsettled
+	u.mu.Lock()
 	for _, a := range list {
-		a.State = rooms.AssetReady
-		r, err := repair(l.path(a))
-		switch {
-		case err == nil:
-			a.Size, a.Duration = r.size, r.duration
-			l.o.Log.Info("recording completed after a restart", "room", a.RoomID, "asset", a.ID, "duration", a.Duration)
-		case errors.Is(err, errNothing) || errors.Is(err, fs.ErrNotExist):
-			a.State, a.Size, a.Duration, a.Fault = rooms.AssetFailed, 0, 0, "the server stopped before anything was recorded"
-			l.remove(a)
-		default:
-			a.State, a.Fault = rooms.AssetFailed, "the file cannot be read any more"
-			l.o.Log.Error("complete a recording after a restart", "room", a.RoomID, "asset", a.ID, "error", err)
-		}
-		if err := l.o.Assets.SetAsset(ctx, a); err != nil && rooms.CodeOf(err) != rooms.CodeNotFound {
-			return fmt.Errorf("keep a completed recording: %w", err)
-		}
+		u.due[a.ID] = &debt{asset: a, settle: l.complete}
 	}
+	u.mu.Unlock()
+	// First, for what completes files needs space, too.
+	if err := l.sweep(ctx); err != nil {
+		l.o.Log.Error("delete the files of deleted recordings: the next start tries again", "error", err)
+	}
+	l.settleDue(ctx)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	l.settleSoon()
 	return nil
 }
 
@@ -136,16 +140,18 @@ var errNoFile = &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no file
 
 // Delete deletes an asset and its file; in_use while it is made.
 func (l *Library) Delete(ctx context.Context, roomID, id string) error {
+	abandoned := l.isUnsettled(id) // asked first: it may be settled meanwhile
 	a, err := l.o.Assets.Asset(ctx, roomID, id)
 	if err != nil {
 		return err
 	}
-	if a.State == rooms.AssetInMaking {
+	if a.State == rooms.AssetInMaking && !abandoned {
 		return &rooms.Error{Code: rooms.CodeInUse, Detail: "it is still being recorded: end the show first"}
 	}
 	if err := l.o.Assets.DeleteAsset(ctx, roomID, id); err != nil {
 		return err
 	}
+	l.settled(id)
 	l.remove(a)
 	return nil
 }
@@ -156,22 +162,35 @@ func (l *Library) remove(a rooms.Asset) {
 	}
 }
 
+func (l *Library) removeRoom(id string) {
+	if err := os.RemoveAll(filepath.Join(l.roomsDir(), id)); err != nil {
+		l.o.Log.Error("delete the files of a room", "room", id, "error", err)
+	}
+}
+
 // RoomEvent deletes the files of a room that was deleted. It does not block.
 func (l *Library) RoomEvent(e rooms.Event) {
 	if e.Kind != rooms.RoomDeleted || e.RoomID == "" || strings.ContainsAny(e.RoomID, `/\.`) {
 		return
 	}
-	l.removing.Go(func() {
-		if err := os.RemoveAll(filepath.Join(l.o.DataDir, "rooms", e.RoomID)); err != nil {
-			l.o.Log.Error("delete the files of a room", "room", e.RoomID, "error", err)
-		}
-	})
+	l.work.Go(func() { l.removeRoom(e.RoomID) })
 }
 
-// Close waits until what was deleted is gone.
-func (l *Library) Close() { l.removing.Wait() }
+// Close waits until what was deleted is gone. What is not settled by then is left
+// to the next start.
+func (l *Library) Close() {
+	u := &l.unsettled
+	u.mu.Lock()
+	u.closed = true
+	if u.timer != nil {
+		u.timer.Stop()
+	}
+	u.mu.Unlock()
+	u.cancel()
+	l.work.Wait()
+}
 
-// room says how many bytes may be written for a room; why tells what allows no
+// space says how many bytes may be written for a room; why tells what allows no
 // more.
 func (l *Library) space(ctx context.Context, roomID string) (n int64, why *rooms.Error, err error) {
 	free, err := l.free(l.o.DataDir)

@@ -216,12 +216,7 @@ func (r *recorder) drop() {
 	if r.asset.ID == "" {
 		return
 	}
-	r.l.remove(r.asset)
-	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-	defer cancel()
-	if err := r.l.o.Assets.DeleteAsset(ctx, r.asset.RoomID, r.asset.ID); err != nil && rooms.CodeOf(err) != rooms.CodeNotFound {
-		r.l.o.Log.Error("forget a recording", "room", r.asset.RoomID, "error", err)
-	}
+	r.l.discard(r.asset)
 	r.asset = rooms.Asset{}
 }
 
@@ -243,14 +238,10 @@ func (r *recorder) end(fault string) {
 	a := r.asset
 	r.movie, r.asset = nil, rooms.Asset{}
 	a.State, a.Fault, a.Size, a.Duration = rooms.AssetReady, fault, m.size, duration
-	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-	defer cancel()
-	switch err := r.l.o.Assets.SetAsset(ctx, a); {
-	case err == nil:
-		r.l.o.Log.Info("recorded", "room", a.RoomID, "asset", a.ID, "duration", a.Duration, "bytes", a.Size)
-	case rooms.CodeOf(err) == rooms.CodeNotFound:
-		r.l.remove(a) // the room was deleted meanwhile
-	default:
-		r.l.o.Log.Error("keep a recording", "room", a.RoomID, "asset", a.ID, "error", err)
+	if err := r.l.keep(context.Background(), a); err != nil {
+		r.l.o.Log.Error("keep a recording: it is tried again", "room", a.RoomID, "asset", a.ID, "error", err)
+		r.l.owe(a, r.l.keep)
+		return
 	}
+	r.l.o.Log.Info("recorded", "room", a.RoomID, "asset", a.ID, "duration", a.Duration, "bytes", a.Size)
 }

@@ -16,8 +16,12 @@ const (
 	maxMoof   = 16 << 20
 )
 
-// errNothing says that a file holds no fragment.
-var errNothing = errors.New("nothing was recorded")
+var (
+	// errNothing says that a file holds no fragment.
+	errNothing = errors.New("nothing was recorded")
+	// errUnreadable says that a file will never play.
+	errUnreadable = errors.New("malformed header")
+)
 
 // repaired is what a file turned out to hold.
 type repaired struct {
@@ -27,7 +31,8 @@ type repaired struct {
 
 // repair completes a file that its writer did not: it cuts off what was written
 // of a last fragment and adds what players seek by. errNothing if there is no
-// whole fragment.
+// whole fragment, errUnreadable if its header makes no sense; another error may pass,
+// and leaves the fragments as they are.
 func repair(path string) (repaired, error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
@@ -50,6 +55,9 @@ func repairFile(f *os.File) (repaired, error) {
 		return repaired{}, err
 	}
 	for s.next() {
+	}
+	if s.err != nil {
+		return repaired{}, fmt.Errorf("read a recording: %w", s.err)
 	}
 	if s.fragments == 0 {
 		return repaired{}, errNothing
@@ -78,6 +86,7 @@ type scan struct {
 	fragments  int
 	end        time.Duration
 	keys       []keyPoint
+	err        error // of the disk: what comes after is not known
 }
 
 // newScan reads a file's header.
@@ -100,7 +109,7 @@ func newScan(r io.ReaderAt, size int64) (*scan, error) {
 	}
 	var in fmp4.Init
 	if err := in.Unmarshal(bytes.NewReader(head[:moov.end])); err != nil {
-		return nil, fmt.Errorf("read a recording's header: %w", err)
+		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 	s := &scan{r: r, size: size, at: int64(moov.end), durationAt: int64(mehd.body + 4), rates: map[int]int{}}
 	for _, t := range in.Tracks {
@@ -124,7 +133,7 @@ func (s *scan) next() bool {
 		return false
 	}
 	b := make([]byte, moof)
-	if _, err := s.r.ReadAt(b, s.at); err != nil {
+	if !s.read(b, s.at) {
 		return false
 	}
 	f, err := parseFragment(b, 0)
@@ -146,12 +155,17 @@ func (s *scan) next() bool {
 	return true
 }
 
+func (s *scan) read(b []byte, at int64) bool {
+	_, s.err = s.r.ReadAt(b, at)
+	return s.err == nil
+}
+
 // boxAt gives the size of a box that lies whole in the file.
 func (s *scan) boxAt(at int64, kind string, head []byte) (int64, bool) {
 	if s.size-at < 8 {
 		return 0, false
 	}
-	if _, err := s.r.ReadAt(head, at); err != nil || string(head[4:8]) != kind {
+	if !s.read(head, at) || string(head[4:8]) != kind {
 		return 0, false
 	}
 	size := int64(uint32(head[0])<<24 | uint32(head[1])<<16 | uint32(head[2])<<8 | uint32(head[3]))
