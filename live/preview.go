@@ -5,6 +5,7 @@ import (
 
 	"roomcast/live/hls"
 	"roomcast/media"
+	"roomcast/rooms"
 )
 
 // previewBytes bounds the media kept of a preview, which nobody rewinds.
@@ -12,9 +13,13 @@ const previewBytes = 64 << 20
 
 // openPreview packages what the publisher sends before the show, for those who
 // decide when it begins: as a broadcast of its own, without lower qualities, a
-// rewind window or a recording. Held under the lock.
+// rewind window or a recording. Only live rooms have pages that show it. Held
+// under the lock.
 func (r *room) openPreview() {
 	r.renewStream()
+	if r.onAir == nil || r.onAir.publication.Room.RoomType != rooms.Live {
+		return
+	}
 	p := hls.New(hls.Options{
 		BasePath: r.hub.o.HLSPath + r.id + "/o/", Epoch: r.epoch, LowLatency: r.settings.Features.LowLatency,
 		Uncached: true, MaxBytes: previewBytes,

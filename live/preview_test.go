@@ -112,3 +112,25 @@ func TestAShowHasNothingOfWhatWasBefore(t *testing.T) {
 		}
 	})
 }
+
+func TestAPreviewThatNoPageShowsIsNotPackaged(t *testing.T) {
+	onStage(t, func(s *stage) {
+		e := s.publish(func(p *rooms.Publisher) {
+			p.RoomType, p.Settings.Features.PreviewBeforeLive = rooms.Simulcast, true
+		})
+		e.send(30)
+		if state := s.hub.State("room").State; state != Preview {
+			t.Errorf("the room is in %s", state)
+		}
+		if s.hub.find("room").preview.Load() != nil {
+			t.Error("the preview is packaged")
+		}
+		if err := s.hub.Start(t.Context(), "room"); err != nil {
+			t.Fatal(err)
+		}
+		e.send(30)
+		if state := s.hub.State("room").State; state != Live {
+			t.Errorf("started, the room is in %s", state)
+		}
+	})
+}

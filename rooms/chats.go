@@ -13,6 +13,7 @@ import (
 type Chat struct {
 	Events []ChatEvent // by rising Seq
 	State  []byte      // JSON; empty when none was saved
+	Ended  string      // the run that ended last, "" if none did: the chat begins behind it
 }
 
 // ChatEvent is one numbered thing that happened in a chat.
@@ -30,7 +31,12 @@ type ChatChange struct {
 	Events []ChatEvent
 	// State takes the place of the one stored; nil leaves it.
 	State []byte
+	// Ended is the run that the chat begins behind. If another one has ended since, the chat is over.
+	Ended string
 }
+
+// ErrChatEnded is a change of a chat whose run has ended: it is not stored.
+var ErrChatEnded = errors.New("the chat's run has ended")
 
 const (
 	settingChatNumbers = "chat_numbers"
@@ -82,14 +88,20 @@ func (c *Chats) Chat(ctx context.Context, roomID string) (Chat, error) {
 }
 
 // Save stores changes of several chats by one commit. Those of rooms that are
-// gone are left out.
-func (c *Chats) Save(ctx context.Context, changes []ChatChange) error {
-	return c.store.Update(ctx, func(tx Writer) error {
+// gone are left out; so are those of chats that are over, whose rooms it returns.
+func (c *Chats) Save(ctx context.Context, changes []ChatChange) (over []string, err error) {
+	err = c.store.Update(ctx, func(tx Writer) error {
+		over = nil // it may be tried again
 		for _, change := range changes {
-			if err := tx.SaveChat(ctx, change); err != nil && !errors.Is(err, ErrNotStored) {
+			err := tx.SaveChat(ctx, change)
+			switch {
+			case errors.Is(err, ErrChatEnded):
+				over = append(over, change.RoomID)
+			case err != nil && !errors.Is(err, ErrNotStored):
 				return err
 			}
 		}
 		return nil
 	})
+	return over, err
 }

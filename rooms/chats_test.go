@@ -34,8 +34,8 @@ func TestChatsOfDeletedRoomsAreLeftOutOfACommit(t *testing.T) {
 	}
 	v := h.room(rooms.Live, "")
 	said := []rooms.ChatEvent{{Seq: 7, Body: []byte(`{}`)}}
-	if err := c.Save(t.Context(), []rooms.ChatChange{{RoomID: "gone", Events: said}, {RoomID: v.ID, Events: said}}); err != nil {
-		t.Fatal(err)
+	if over, err := c.Save(t.Context(), []rooms.ChatChange{{RoomID: "gone", Events: said}, {RoomID: v.ID, Events: said}}); err != nil || len(over) > 0 {
+		t.Fatal(over, err)
 	}
 	if stored, err := c.Chat(t.Context(), v.ID); err != nil || len(stored.Events) != 1 || stored.Events[0].Seq != 7 {
 		t.Errorf("stored is %+v, %v", stored, err)
@@ -73,11 +73,11 @@ func TestNothingOfADeletedMessageStaysInTheFile(t *testing.T) {
 		if text == "another ugly word" {
 			change.State = []byte(text)
 		}
-		if err := c.Save(t.Context(), []rooms.ChatChange{change}); err != nil {
+		if _, err := c.Save(t.Context(), []rooms.ChatChange{change}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := c.Save(t.Context(), []rooms.ChatChange{{RoomID: v.ID, From: 200, State: []byte("{}")}}); err != nil {
+	if _, err := c.Save(t.Context(), []rooms.ChatChange{{RoomID: v.ID, From: 200, State: []byte("{}")}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := store.Close(); err != nil {
@@ -95,5 +95,38 @@ func TestNothingOfADeletedMessageStaysInTheFile(t *testing.T) {
 		if bytes.Contains(content, []byte("ugly word")) {
 			t.Errorf("it is in %s", filepath.Base(name))
 		}
+	}
+}
+
+func TestWhatWasOnItsWayWhenARunEndedIsNotStored(t *testing.T) {
+	h := newHouse(t)
+	c, err := rooms.OpenChats(t.Context(), h.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, other := h.room(rooms.Meet, ""), h.room(rooms.Meet, "")
+	said := func(roomID, ended string) rooms.ChatChange {
+		return rooms.ChatChange{RoomID: roomID, Ended: ended, Events: []rooms.ChatEvent{{Seq: 7, Body: []byte(`{}`)}}}
+	}
+	h.mustEnter(v.ParticipantToken, "Ann")
+	if over, err := c.Save(t.Context(), []rooms.ChatChange{said(v.ID, "")}); err != nil || len(over) > 0 {
+		t.Fatal(over, err)
+	}
+	if _, err := h.door.EndRun(t.Context(), v.ID); err != nil {
+		t.Fatal(err)
+	}
+	over, err := c.Save(t.Context(), []rooms.ChatChange{said(v.ID, ""), said(other.ID, "")})
+	if err != nil || len(over) != 1 || over[0] != v.ID {
+		t.Errorf("over are %v, %v", over, err)
+	}
+	stored, err := c.Chat(t.Context(), v.ID)
+	if err != nil || len(stored.Events) != 0 || stored.Ended == "" {
+		t.Errorf("stored is %+v, %v", stored, err)
+	}
+	if told := h.seen(rooms.RunEnded); len(told) != 1 || told[0].RunID != stored.Ended {
+		t.Errorf("of the end of %s is told %+v", stored.Ended, told)
+	}
+	if over, err := c.Save(t.Context(), []rooms.ChatChange{said(v.ID, stored.Ended)}); err != nil || len(over) > 0 {
+		t.Errorf("what follows is not stored: %v, %v", over, err)
 	}
 }

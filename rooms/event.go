@@ -44,6 +44,7 @@ type Event struct {
 	Disconnect    bool          // of SecretChanged: those who came by the old one must go
 	At            time.Time     // UTC
 	Remaining     time.Duration // of DurationWarning
+	RunID         string        // of RunEnded
 }
 
 // events delivers to watchers in one order for all. Emitting from within a

@@ -219,7 +219,7 @@ func (d *Door) load(ctx context.Context, h *hall) error {
 	}
 	d.countFor(h, f.record.Plan.SubscriptionID)
 	if f.gone && before.record.Run.On() {
-		h.tell(Event{Kind: RunEnded, Detail: EndedGone})
+		h.tell(Event{Kind: RunEnded, Detail: EndedGone, RunID: before.record.Run.ID})
 	}
 	end := d.reconcile(h, t)
 	h.mu.Unlock()

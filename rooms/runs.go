@@ -72,7 +72,7 @@ func (d *Door) beginRun(ctx context.Context, h *hall, more func(tx Writer) error
 
 // endRun ends the run that is on; for hold, arrivals are refused. op is held.
 func (d *Door) endRun(ctx context.Context, h *hall, reason string, hold time.Duration) error {
-	t := now()
+	t, ended := now(), h.facts.record.Run.ID
 	var run Run
 	if hold > 0 {
 		until := t.Add(hold)
@@ -84,7 +84,7 @@ func (d *Door) endRun(ctx context.Context, h *hall, reason string, hold time.Dur
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.published = false
-	h.tell(Event{Kind: RunEnded, Detail: reason})
+	h.tell(Event{Kind: RunEnded, Detail: reason, RunID: ended})
 	for _, p := range h.seats.byParticipant {
 		switch h.facts.record.Type {
 		case Meet:

@@ -113,7 +113,7 @@ type Writer interface {
 	UpdateAsset(ctx context.Context, a Asset) error
 	DeleteAsset(ctx context.Context, roomID, id string) error
 
-	// SaveChat stores what changed in a room's chat.
+	// SaveChat stores what changed in a room's chat; ErrChatEnded if its run has ended.
 	SaveChat(ctx context.Context, c ChatChange) error
 
 	CreateAnswer(ctx context.Context, a Answer) error

@@ -38,7 +38,7 @@ func (s *Server) Publishing(roomID, participantID string) Publishing {
 // Mute mutes what a participant publishes, or keeps them from the chat, as a
 // moderator in the room would. kinds are audio, video, screen and chat. The error is a *rooms.Error for a
 // participant who is not there, or a kind that there is not.
-func (s *Server) Mute(_ context.Context, roomID, participantID string, kinds []string) error {
+func (s *Server) Mute(ctx context.Context, roomID, participantID string, kinds []string) error {
 	muteKinds := make([]protocol.MuteKind, len(kinds))
 	for i, k := range kinds {
 		muteKinds[i] = protocol.MuteKind(k)
@@ -53,7 +53,7 @@ func (s *Server) Mute(_ context.Context, roomID, participantID string, kinds []s
 	if r == nil || !r.muteOther(participantID, muteKinds) {
 		return &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such participant in the room"}
 	}
-	return nil
+	return s.saveNow(ctx, roomID)
 }
 
 // ChatPage is a piece of a room's chat.
@@ -94,13 +94,13 @@ func (s *Server) Say(ctx context.Context, roomID, participantID, name, text stri
 // DeleteMessage takes a message out of everybody's history. The error is a
 // *rooms.Error for one that is not kept.
 func (s *Server) DeleteMessage(ctx context.Context, roomID, messageID string) error {
-	return s.inChat(ctx, roomID, func(r *room) error { return r.deleteMessage(messageID) })
+	return s.moderateChat(ctx, roomID, func(r *room) error { return r.deleteMessage(messageID) })
 }
 
 // Pin pins a message for everybody in the room. The error is a *rooms.Error
 // for one that is not kept.
 func (s *Server) Pin(ctx context.Context, roomID, messageID string) (pinned protocol.ChatMessage, err error) {
-	err = s.inChat(ctx, roomID, func(r *room) error {
+	err = s.moderateChat(ctx, roomID, func(r *room) error {
 		pinned, err = r.pinMessage(messageID)
 		return err
 	})
@@ -109,7 +109,7 @@ func (s *Server) Pin(ctx context.Context, roomID, messageID string) (pinned prot
 
 // Unpin takes the pinned message down, if there is one.
 func (s *Server) Unpin(ctx context.Context, roomID string) error {
-	return s.inChat(ctx, roomID, func(r *room) error {
+	return s.moderateChat(ctx, roomID, func(r *room) error {
 		r.unpinMessage()
 		return nil
 	})
@@ -117,12 +117,12 @@ func (s *Server) Unpin(ctx context.Context, roomID string) error {
 
 // UnmuteChat lets a participant write again. The error is a *rooms.Error for
 // one who is not there.
-func (s *Server) UnmuteChat(_ context.Context, roomID, participantID string) error {
+func (s *Server) UnmuteChat(ctx context.Context, roomID, participantID string) error {
 	r := s.room(roomID)
 	if r == nil || !r.unmuteOther(participantID) {
 		return &rooms.Error{Code: rooms.CodeNotFound, Detail: "there is no such participant in the room"}
 	}
-	return nil
+	return s.saveNow(ctx, roomID)
 }
 
 // ChatMuted reports whether a moderator keeps a participant from writing.
@@ -134,6 +134,14 @@ func (s *Server) ChatMuted(roomID, participantID string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.chat.muted(participantID)
+}
+
+// moderateChat calls fn as inChat does, and stores what it did.
+func (s *Server) moderateChat(ctx context.Context, roomID string, fn func(*room) error) error {
+	if err := s.inChat(ctx, roomID, fn); err != nil {
+		return err
+	}
+	return s.saveNow(ctx, roomID)
 }
 
 // inChat calls fn with the room, its mutex held, also when nobody is there.

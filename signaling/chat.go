@@ -40,6 +40,7 @@ type chat struct {
 	loading sync.Mutex // held by the one who reads what is stored; taken before the guard
 	loaded  bool       // what is stored is here; there is nothing but numbers before
 	unsaved unsaved
+	ended   string // the run that ended last: the chat begins behind it
 }
 
 // voice is what is remembered of a participant who writes.
@@ -157,8 +158,10 @@ func (c *chat) unpin(now time.Time) {
 }
 
 // clear begins the chat of another run: what was said, pinned and muted is
-// over, the numbers go on. What is stored and was not loaded is over, too.
-func (c *chat) clear(now time.Time) {
+// over, the numbers go on. What is stored and was not loaded is over, too. ended
+// is the run that ended last.
+func (c *chat) clear(ended string, now time.Time) {
+	c.ended = ended
 	c.loaded = true
 	c.unsaved.state = true
 	c.unpin(now)
@@ -172,8 +175,8 @@ func (c *chat) clear(now time.Time) {
 }
 
 // load takes what was stored: events that have numbers below all that are to come.
-func (c *chat) load(events []protocol.ChatEvent, pinned *protocol.ChatMessage, muted []string) {
-	c.loaded = true
+func (c *chat) load(events []protocol.ChatEvent, pinned *protocol.ChatMessage, muted []string, ended string) {
+	c.loaded, c.ended = true, ended
 	c.events = events
 	for _, e := range events {
 		c.bytes += sizeOf(e)

@@ -173,7 +173,7 @@ func TestTheNextRunBeginsWithAnEmptyChatAndHigherNumbers(t *testing.T) {
 	c.told = c.seq
 	c.mute("eve", true, noon)
 	last := c.seq
-	c.clear(noon)
+	c.clear("", noon)
 	if got := texts(c.untold()); got != "unpinned" || c.seq != last+1 || c.muted("eve") {
 		t.Errorf("after the run: %s, seq +%d, muted %v", got, c.seq-last, c.muted("eve"))
 	}

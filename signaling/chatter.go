@@ -62,14 +62,14 @@ func (s *Server) forgetChat(roomID string) {
 // dropChat ends the chat of a room that is not in motion; in one that is, it is
 // cleared in its turn. One that is not in memory has ended in the store with
 // its run.
-func (s *Server) dropChat(roomID string) {
+func (s *Server) dropChat(roomID, ended string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.chats[roomID]
 	if c == nil || s.rooms[roomID] != nil {
 		return
 	}
-	c.clear(time.Now())
+	c.clear(ended, time.Now())
 	c.told = c.seq // there is nobody to be told
 	s.keeper.note(roomID)
 	s.forgetChat(roomID)
@@ -84,7 +84,7 @@ func (r *room) know(view rooms.View) {
 	r.view, r.known = view, true
 	now := time.Now()
 	if view.Status != rooms.StatusActive && now.Sub(r.chat.used) > staleChat {
-		r.chat.clear(now) // what was said before a run that never came
+		r.chat.clear(r.chat.ended, now) // what was said before a run that never came
 		r.server.keeper.note(r.id)
 	}
 }

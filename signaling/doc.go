@@ -10,7 +10,8 @@
 // and told who leaves. Media is not touched here: the sfu is asked to answer
 // offers, and tells who sits in which slot.
 //
-// What is said is told first and stored behind that, through Chats: keeper.go.
+// What is said is told first and stored behind that, through Chats; what
+// moderators do is stored before they are answered: keeper.go.
 package signaling
 
 //go:generate go run ./internal/tsgen protocol ../web/app/src/lib/signaling/protocol.gen.ts

@@ -204,12 +204,16 @@ func (v *visit) moderate(m protocol.ClientMessage) error {
 		if !v.room.muteOther(m.Participant, m.Kinds) {
 			return refuse(protocol.CodeNotFound, "there is no such participant")
 		}
+		err = v.server.saveNow(ctx, id)
 	case *protocol.ModeratorUnmute:
 		if !v.room.unmuteOther(m.Participant) {
 			return refuse(protocol.CodeNotFound, "there is no such participant")
 		}
+		err = v.server.saveNow(ctx, id)
 	case *protocol.ChatDelete, *protocol.ChatPin, *protocol.ChatUnpin:
-		err = v.moderateChat(m)
+		if err = v.moderateChat(m); err == nil {
+			err = v.server.saveNow(ctx, id)
+		}
 	case *protocol.Remove:
 		if m.Participant == v.member.id {
 			return refuse(protocol.CodeValidationFailed, "nobody removes themselves: leave instead")

@@ -20,8 +20,9 @@ type Chats interface {
 	First() int64
 	// Chat returns what is stored of a room's chat, which may be nothing.
 	Chat(ctx context.Context, roomID string) (rooms.Chat, error)
-	// Save stores changes of several chats by one commit.
-	Save(ctx context.Context, changes []rooms.ChatChange) error
+	// Save stores changes of several chats by one commit, but of those whose run
+	// has ended, whose rooms it returns.
+	Save(ctx context.Context, changes []rooms.ChatChange) (over []string, err error)
 }
 
 const (
@@ -35,20 +36,22 @@ const (
 	lastSave = 5 * time.Second
 )
 
-// keeper stores the chats, behind the telling: it knows which rooms' chats have
+// keeper stores the chats, what is said behind the telling, what moderators do
+// before they are answered. One commit is made at a time. It knows which rooms' chats have
 // something that is not stored, and copies it out of the chats themselves when
 // it is their turn. So a slow disk costs no memory beside the chats' own bounds:
 // what a chat has dropped meanwhile is never written.
 type keeper struct {
 	store Chats
 	wake  chan struct{} // capacity 1
+	turn  chan struct{} // capacity 1: held by the one who commits
 
 	mu    sync.Mutex
 	rooms map[string]struct{} // whose chat changed
 }
 
 func newKeeper(store Chats) *keeper {
-	return &keeper{store: store, wake: make(chan struct{}, 1), rooms: map[string]struct{}{}}
+	return &keeper{store: store, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), rooms: map[string]struct{}{}}
 }
 
 // note says that a room's chat changed. A server without a store has no keeper.
@@ -99,6 +102,7 @@ type part struct {
 	from   int64
 	events []protocol.ChatEvent
 	state  *chatState // nil: as it is stored
+	ended  string
 	bytes  int
 }
 
@@ -107,7 +111,7 @@ func (c *chat) idle() bool { return !c.unsaved.state && !c.unsaved.saving && c.s
 
 // take copies what is not stored.
 func (c *chat) take(roomID string) part {
-	p := part{roomID: roomID, chat: c, after: c.unsaved.after, from: c.seq + 1}
+	p := part{roomID: roomID, chat: c, after: c.unsaved.after, from: c.seq + 1, ended: c.ended}
 	if len(c.events) > 0 {
 		p.from = c.events[0].Seq
 	}
@@ -138,7 +142,7 @@ func (c *chat) saved(p part, stored bool) {
 
 // change renders a part for the store.
 func (p part) change() (rooms.ChatChange, error) {
-	c := rooms.ChatChange{RoomID: p.roomID, From: p.from, Events: make([]rooms.ChatEvent, len(p.events))}
+	c := rooms.ChatChange{RoomID: p.roomID, From: p.from, Ended: p.ended, Events: make([]rooms.ChatEvent, len(p.events))}
 	for i, e := range p.events {
 		body, err := json.Marshal(e)
 		if err != nil {
@@ -181,16 +185,8 @@ func (s *Server) keepChats() {
 // next time.
 func (s *Server) saveChats(ctx context.Context) error {
 	for left := s.keeper.changed(); len(left) > 0; {
-		var parts []part
-		parts, left = s.takeParts(left)
-		if len(parts) == 0 {
-			continue
-		}
-		err := s.save(ctx, parts)
-		for _, p := range parts {
-			s.saved(p, err == nil)
-		}
-		if err != nil {
+		var err error
+		if left, err = s.saveSome(ctx, left); err != nil {
 			for _, roomID := range left {
 				s.keeper.note(roomID)
 			}
@@ -200,18 +196,49 @@ func (s *Server) saveChats(ctx context.Context) error {
 	return nil
 }
 
-func (s *Server) save(ctx context.Context, parts []part) error {
+// saveNow stores what changed in a room's chat, so that a moderator's act that
+// is answered outlives whatever comes. Most often one commit is all there is to
+// wait for; behind one under way, it takes all that waits in the room along.
+func (s *Server) saveNow(ctx context.Context, roomID string) error {
+	if s.keeper == nil {
+		return nil
+	}
+	_, err := s.saveSome(ctx, []string{roomID})
+	return err
+}
+
+// saveSome stores what changed in some rooms' chats, as much as one commit may
+// hold, and says which rooms are left.
+func (s *Server) saveSome(ctx context.Context, roomIDs []string) (left []string, err error) {
+	select {
+	case s.keeper.turn <- struct{}{}:
+		defer func() { <-s.keeper.turn }()
+	case <-ctx.Done():
+		return roomIDs, ctx.Err()
+	}
+	parts, left := s.takeParts(roomIDs)
+	if len(parts) == 0 {
+		return left, nil
+	}
+	over, err := s.save(ctx, parts)
+	for _, p := range parts {
+		// One whose run has ended is cleared as soon as that is heard of, and stored then.
+		s.saved(p, err == nil && !slices.Contains(over, p.roomID))
+	}
+	return left, err
+}
+
+func (s *Server) save(ctx context.Context, parts []part) (over []string, err error) {
 	changes := make([]rooms.ChatChange, len(parts))
 	for i, p := range parts {
-		var err error
 		if changes[i], err = p.change(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := s.o.Chats.Save(ctx, changes); err != nil {
-		return fmt.Errorf("store chats: %w", err)
+	if over, err = s.o.Chats.Save(ctx, changes); err != nil {
+		return nil, fmt.Errorf("store chats: %w", err)
 	}
-	return nil
+	return over, nil
 }
 
 // takeParts takes what is not stored of the rooms' chats, as much as one commit
@@ -293,7 +320,7 @@ func (s *Server) loadChat(ctx context.Context, r *room) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.chat.loaded { // else its run ended meanwhile
-		r.chat.load(events, state.Pinned, state.Muted)
+		r.chat.load(events, state.Pinned, state.Muted, stored.Ended)
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ type shelf struct {
 	first   int64
 	events  map[string]map[int64]string
 	states  map[string]string
+	ended   map[string]string // the run that ended last
 	commits int
 	fault   error
 	slow    time.Duration
@@ -29,7 +30,7 @@ type shelf struct {
 }
 
 func newShelf() *shelf {
-	return &shelf{first: 1 << 40, events: map[string]map[int64]string{}, states: map[string]string{}}
+	return &shelf{first: 1 << 40, events: map[string]map[int64]string{}, states: map[string]string{}, ended: map[string]string{}}
 }
 
 func (s *shelf) First() int64 { return s.first }
@@ -39,7 +40,7 @@ func (s *shelf) Chat(_ context.Context, roomID string) (c rooms.Chat, err error)
 	for _, seq := range slices.Sorted(maps.Keys(s.events[roomID])) {
 		c.Events = append(c.Events, rooms.ChatEvent{Seq: seq, Body: []byte(s.events[roomID][seq])})
 	}
-	c.State = []byte(s.states[roomID])
+	c.State, c.Ended = []byte(s.states[roomID]), s.ended[roomID]
 	reading := s.reading
 	s.mu.Unlock()
 	if reading != nil {
@@ -48,22 +49,27 @@ func (s *shelf) Chat(_ context.Context, roomID string) (c rooms.Chat, err error)
 	return c, nil
 }
 
-func (s *shelf) Save(ctx context.Context, changes []rooms.ChatChange) error {
+func (s *shelf) Save(ctx context.Context, changes []rooms.ChatChange) ([]string, error) {
 	s.mu.Lock()
 	slow := s.slow
 	s.mu.Unlock()
 	select {
 	case <-time.After(slow):
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fault != nil {
-		return s.fault
+		return nil, s.fault
 	}
 	s.commits++
+	var over []string
 	for _, c := range changes {
+		if c.Ended != s.ended[c.RoomID] {
+			over = append(over, c.RoomID)
+			continue
+		}
 		events := s.events[c.RoomID]
 		if events == nil {
 			events = map[int64]string{}
@@ -77,7 +83,16 @@ func (s *shelf) Save(ctx context.Context, changes []rooms.ChatChange) error {
 			s.states[c.RoomID] = string(c.State)
 		}
 	}
-	return nil
+	return over, nil
+}
+
+// end ends a run, as the door does before it tells.
+func (s *shelf) end(roomID, runID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.events, roomID)
+	delete(s.states, roomID)
+	s.ended[roomID] = runID
 }
 
 // set alters the shelf.
@@ -111,7 +126,7 @@ func (s *shelf) crashed() *shelf {
 	defer s.mu.Unlock()
 	next := newShelf()
 	next.first = s.first + 1<<32
-	next.states = maps.Clone(s.states)
+	next.states, next.ended = maps.Clone(s.states), maps.Clone(s.ended)
 	for roomID, events := range s.events {
 		next.events[roomID] = maps.Clone(events)
 	}
@@ -242,6 +257,90 @@ func TestTheEndOfARunReachesTheStoreWithNobodyThere(t *testing.T) {
 	}
 }
 
+func TestASaveUnderWayWhenARunEndsBringsNothingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept, h := newShelf(), newHouse()
+		h.add("l", rooms.Live, nil)
+		s := NewServer(Options{Door: h, Registry: h, Chats: kept})
+		say := func(text string) {
+			t.Helper()
+			_, err := s.Say(t.Context(), "l", "", "Station", text)
+			must(t, err)
+		}
+		kept.set(func() { kept.slow = 500 * time.Millisecond })
+		say("of the run before")
+		time.Sleep(100 * time.Millisecond) // it is on its way
+		kept.end("l", "run")
+		time.Sleep(time.Second)
+		if text := kept.text("l"); text != "" {
+			t.Errorf("after the end %s is stored", text)
+		}
+		h.emit(rooms.Event{Kind: rooms.RunEnded, RoomID: "l", RunID: "run"})
+		say("of the next")
+		time.Sleep(5 * time.Second)
+		if text := kept.text("l"); strings.Contains(text, "before") || !strings.Contains(text, "next") {
+			t.Errorf("stored is %s", text)
+		}
+		down(t, s)
+	})
+}
+
+func TestWhatModeratorsDoIsStoredBeforeTheyAreAnswered(t *testing.T) {
+	kept := newShelf()
+	p := newPlaceWith(t, kept)
+	ann, bob := p.join("l/ann/moderator"), reading(p.join("l/bob/participant"))
+	for _, text := range []string{"one", "an ugly word", "another ugly word"} {
+		ann.ask(&protocol.ChatSend{Text: text})
+	}
+	soon(t, "it is stored", func() bool { return strings.Contains(kept.text("l"), "another ugly") })
+	kept.set(func() { kept.slow = 20 * time.Millisecond })
+	look := func(what string, holds func(text string) bool) {
+		t.Helper()
+		if text := kept.crashed().text("l"); !holds(text) {
+			t.Errorf("%s: after a crash there is %s", what, text)
+		}
+	}
+	id := func(n int64) string { return fmt.Sprint(bob.seq + n) }
+	ann.ask(&protocol.ChatDelete{Message: id(2)})
+	look("deleted", func(text string) bool { return strings.Count(text, "ugly") == 1 })
+	must(t, p.server.DeleteMessage(t.Context(), "l", id(3)))
+	look("deleted by a call", func(text string) bool { return !strings.Contains(text, "ugly") })
+	ann.ask(&protocol.ChatPin{Message: id(1)})
+	look("pinned", func(text string) bool { return strings.Contains(text, `"pinned":{`) })
+	ann.ask(&protocol.ChatUnpin{})
+	look("taken down", func(text string) bool { return strings.Contains(text, `"pinned":null`) })
+	ann.ask(&protocol.ModeratorMute{Participant: "bob", Kinds: []protocol.MuteKind{protocol.MuteChat}})
+	look("muted", func(text string) bool { return strings.Contains(text, `"muted":["bob"]`) })
+	must(t, p.server.UnmuteChat(t.Context(), "l", "bob"))
+	look("let again by a call", func(text string) bool { return strings.Contains(text, `"muted":[]`) })
+	must(t, p.server.Mute(t.Context(), "l", "bob", []string{"chat"}))
+	look("muted by a call", func(text string) bool { return strings.Contains(text, `"muted":["bob"]`) })
+
+	kept.set(func() { kept.fault = errors.New("disk full") })
+	if err := p.server.DeleteMessage(t.Context(), "l", id(1)); err == nil {
+		t.Error("what is not stored is answered as done")
+	}
+	kept.set(func() { kept.fault = nil })
+	soon(t, "it is tried again", func() bool { return !strings.Contains(kept.text("l"), `"one"`) })
+}
+
+// A message costs what it does in memory: nothing of the store.
+func BenchmarkSay(b *testing.B) {
+	h := newHouse()
+	h.add("l", rooms.Live, nil)
+	s := NewServer(Options{Door: h, Registry: h, Chats: newShelf()})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Say(b.Context(), "l", "", "Station", "hello"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	if err := s.Shutdown(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+}
+
 func TestAStoredChatThatCannotBeReadKeepsNobodyOut(t *testing.T) {
 	for _, body := range []string{"x", `{"kind": "said"}`} {
 		kept := newShelf()
@@ -328,7 +427,7 @@ func TestWhatIsStoredOfAChatIsCountedAndBounded(t *testing.T) {
 	for i := range int64(protocol.MaxChatEvents + 5) {
 		events = append(events, protocol.ChatEvent{Seq: i + 1, Kind: protocol.ChatSaid, Message: &protocol.ChatMessage{ID: fmt.Sprint(i + 1), Text: "x", At: noon.Add(-time.Hour)}})
 	}
-	c.load(events, nil, []string{"eve"})
+	c.load(events, nil, []string{"eve"}, "")
 	if len(c.events) != protocol.MaxChatEvents || c.bytes != protocol.MaxChatEvents*(eventOverhead+1) || !c.muted("eve") || !c.used.Equal(noon.Add(-time.Hour)) {
 		t.Errorf("%d events of %d bytes are kept", len(c.events), c.bytes)
 	}

@@ -46,13 +46,14 @@ func changesRoom(k rooms.EventKind) bool {
 func (s *Server) onEvent(ev rooms.Event) {
 	if s.room(ev.RoomID) == nil {
 		if endsChat(ev.Kind) {
-			s.dropChat(ev.RoomID)
+			s.dropChat(ev.RoomID, ev.RunID)
 		}
 		return
 	}
 	s.news.mu.Lock()
 	defer s.news.mu.Unlock()
-	if slices.ContainsFunc(s.news.queue, func(waiting rooms.Event) bool { return repeats(waiting, ev) }) {
+	if i := slices.IndexFunc(s.news.queue, func(waiting rooms.Event) bool { return repeats(waiting, ev) }); i >= 0 {
+		s.news.queue[i].RunID = ev.RunID // of several that ended, the last
 		return
 	}
 	s.news.queue = append(s.news.queue, ev)
@@ -78,7 +79,7 @@ func (s *Server) spread() {
 			if r := s.room(ev.RoomID); r != nil {
 				s.tell(r, ev)
 			} else if endsChat(ev.Kind) {
-				s.dropChat(ev.RoomID)
+				s.dropChat(ev.RoomID, ev.RunID)
 			}
 		}
 	}
@@ -91,7 +92,7 @@ func endsChat(k rooms.EventKind) bool { return k == rooms.RunEnded || k == rooms
 func (s *Server) tell(r *room, ev rooms.Event) {
 	if endsChat(ev.Kind) {
 		r.mu.Lock()
-		r.chat.clear(time.Now())
+		r.chat.clear(ev.RunID, time.Now())
 		r.tellChat()
 		r.mu.Unlock()
 	}

@@ -64,7 +64,7 @@ func (d *downloads) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Content-Disposition", `attachment; filename="`+fileName(asset)+`"`)
 	h.Set("Etag", asset.ETag())
-	http.ServeContent(patient{w}, r, "", time.Time{}, file)
+	serveContent(patient{w}, r, file)
 }
 
 // fileName says what a file is, in characters that every system takes.

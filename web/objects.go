@@ -50,7 +50,7 @@ func (h *hlsRoutes) writeObject(w http.ResponseWriter, r *http.Request, blob hls
 	h.meter.objects.Inc()
 	if conditional(r) {
 		sent := &countedReader{ReadSeeker: bytes.NewReader(blob.Body)}
-		http.ServeContent(w, r, "", time.Time{}, sent)
+		serveContent(w, r, sent)
 		h.meter.sent.Add(float64(sent.n))
 		return
 	}
@@ -67,7 +67,7 @@ func (h *hlsRoutes) writeFile(w http.ResponseWriter, r *http.Request, name strin
 	defer func() { _ = file.Close() }()
 	objectHeader(w.Header(), hls.Blob{ContentType: typeVideo[0], MaxAge: objectMaxAge, ETag: []string{`"` + name + `"`}})
 	h.meter.objects.Inc()
-	http.ServeContent(w, r, "", time.Time{}, file)
+	serveContent(w, r, file)
 	if n, err := file.Seek(0, io.SeekCurrent); err == nil && r.Method != http.MethodHead {
 		h.meter.sent.Add(float64(n)) // With a range that does not begin at the beginning, a little too much.
 	}

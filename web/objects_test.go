@@ -68,6 +68,9 @@ func TestObjectsHaveRangesAndTags(t *testing.T) {
 				if r.StatusCode != tt.status || tt.status < 300 && got != tt.body {
 					t.Fatalf("%d %q", r.StatusCode, got)
 				}
+				if tt.status == 416 && (got != "" || r.Header.Get("Content-Type") != "" || r.Header.Get("Content-Length") != "0") {
+					t.Errorf("it says %q, %v", got, r.Header)
+				}
 				if tt.length != "" && r.Header.Get("Content-Length") != tt.length {
 					t.Errorf("Content-Length %q", r.Header.Get("Content-Length"))
 				}

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"net/http"
-	"time"
 
 	"roomcast/live/hls"
 )
@@ -35,5 +34,5 @@ func (h *hlsRoutes) poster(w http.ResponseWriter, r *http.Request, room string) 
 	header["Cross-Origin-Resource-Policy"] = crossOrigin
 	header["Cache-Control"] = privateMoment
 	header["Etag"] = blob.ETag
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(blob.Body))
+	serveContent(w, r, bytes.NewReader(blob.Body))
 }

@@ -12,7 +12,8 @@ import (
 // Chat implements rooms.Reader.
 func (q queries) Chat(ctx context.Context, roomID string) (c rooms.Chat, err error) {
 	var state string
-	err = q.db.QueryRowContext(ctx, "SELECT state FROM chats WHERE room_id = ?", roomID).Scan(&state)
+	err = q.db.QueryRowContext(ctx, `SELECT c.state, u.ended_run_id FROM rooms r LEFT JOIN chats c ON c.room_id = r.id
+		LEFT JOIN room_runs u ON u.room_id = r.id WHERE r.id = ?`, roomID).Scan(textOrEmpty{&state}, textOrEmpty{&c.Ended})
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return rooms.Chat{}, fmt.Errorf("read a chat: %w", err)
 	}
@@ -28,12 +29,13 @@ func (q queries) Chat(ctx context.Context, roomID string) (c rooms.Chat, err err
 
 // SaveChat implements rooms.Writer.
 func (q queries) SaveChat(ctx context.Context, c rooms.ChatChange) error {
-	var there bool
-	if err := q.db.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM rooms WHERE id = ?)", c.RoomID).Scan(&there); err != nil {
-		return fmt.Errorf("find the room of a chat: %w", err)
+	var ended string
+	if err := q.db.QueryRowContext(ctx, `SELECT u.ended_run_id FROM rooms r LEFT JOIN room_runs u ON u.room_id = r.id
+		WHERE r.id = ?`, c.RoomID).Scan(textOrEmpty{&ended}); err != nil {
+		return notStored("find the room of a chat", err)
 	}
-	if !there {
-		return fmt.Errorf("save a chat: %w", rooms.ErrNotStored)
+	if ended != c.Ended {
+		return fmt.Errorf("save a chat: %w", rooms.ErrChatEnded)
 	}
 	if err := q.exec(ctx, "drop old events of a chat", "DELETE FROM chat_events WHERE room_id = ? AND seq < ?", c.RoomID, c.From); err != nil {
 		return err

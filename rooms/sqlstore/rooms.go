@@ -200,13 +200,14 @@ func (q queries) SetRoomsCustomer(ctx context.Context, subscriptionID string, cu
 
 // SetRun implements rooms.Writer.
 func (q queries) SetRun(ctx context.Context, roomID string, run rooms.Run) error {
-	var old string
-	err := q.db.QueryRowContext(ctx, `SELECT u.run_id FROM rooms r LEFT JOIN room_runs u ON u.room_id = r.id
-		WHERE r.id = ?`, roomID).Scan(textOrEmpty{&old})
+	var old, ended string
+	err := q.db.QueryRowContext(ctx, `SELECT u.run_id, u.ended_run_id FROM rooms r LEFT JOIN room_runs u ON u.room_id = r.id
+		WHERE r.id = ?`, roomID).Scan(textOrEmpty{&old}, textOrEmpty{&ended})
 	if err != nil {
 		return notStored("read a run", err)
 	}
 	if old != "" && old != run.ID {
+		ended = old
 		if err := q.exec(ctx, "end the bans of a run", "DELETE FROM bans WHERE room_id = ? AND run_id = ?", roomID, old); err != nil {
 			return err
 		}
@@ -219,8 +220,9 @@ func (q queries) SetRun(ctx context.Context, roomID string, run rooms.Run) error
 			return err
 		}
 	}
-	return q.exec(ctx, "store a run", `INSERT INTO room_runs (room_id, run_id, began_at, locked, refuse_until) VALUES (?, ?, ?, ?, ?)
+	return q.exec(ctx, "store a run", `INSERT INTO room_runs (room_id, run_id, began_at, locked, refuse_until, ended_run_id) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (room_id) DO UPDATE SET run_id = excluded.run_id, began_at = excluded.began_at,
-		locked = excluded.locked, refuse_until = excluded.refuse_until`,
-		roomID, textOrEmpty{&run.ID}, timeColumn{&run.BeganAt}, run.Locked, optionalTime{&run.RefuseUntil})
+		locked = excluded.locked, refuse_until = excluded.refuse_until,
+		ended_run_id = excluded.ended_run_id`,
+		roomID, textOrEmpty{&run.ID}, timeColumn{&run.BeganAt}, run.Locked, optionalTime{&run.RefuseUntil}, textOrEmpty{&ended})
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -70,6 +71,27 @@ func chats(t *testing.T, s rooms.Store) {
 	holds("when a run is stored again", 1, `{"y": 2}`, want)
 	run(0)
 	holds("when it ends", 1, "", nil)
+	ended := func(want string) {
+		t.Helper()
+		got, err := s.Chat(t.Context(), id(1))
+		if err != nil || got.Ended != want {
+			t.Errorf("it begins behind the run %q, %v, want %q", got.Ended, err, want)
+		}
+	}
+	ended(id(50))
+	err := s.Update(t.Context(), func(tx rooms.Writer) error {
+		return tx.SaveChat(t.Context(), rooms.ChatChange{RoomID: id(1), Events: chatEvents(1, 1)})
+	})
+	if !errors.Is(err, rooms.ErrChatEnded) {
+		t.Errorf("a chat of before that is saved after the end: %v", err)
+	}
+	save(rooms.ChatChange{RoomID: id(1), Events: chatEvents(5, 6), Ended: id(50)})
+	run(51)
+	holds("said between runs", 1, "", chatEvents(5, 6))
+	ended(id(50))
+	run(0)
+	holds("when the next ends", 1, "", nil)
+	ended(id(51))
 	update(t, s, func(ctx context.Context, tx rooms.Writer) error { return tx.DeleteRoom(ctx, id(2)) })
 	holds("of a deleted room", 2, "", nil)
 }

@@ -81,6 +81,13 @@ func TestARestartLeavesAChatAsItWas(t *testing.T) {
 			t.Errorf("%s: the operator reads %+v", kind, page)
 		}
 		s.API().Want(t, http.MethodDelete, path+"/chat/"+pinned.ID, nil, http.StatusNoContent, nil)
+		s.Kill() // at once: what is answered is stored
+		s.Restart()
+		page.Pinned = nil
+		s.API().Want(t, http.MethodGet, path+"/chat", nil, http.StatusOK, &page)
+		if len(page.Items) != 3 || page.Pinned != nil {
+			t.Errorf("%s: after a deletion and a kill the operator reads %+v", kind, page)
+		}
 
 		eve, _ = readChat(t, joined, 0)
 		write("told, and lost by a kill at once")
@@ -94,7 +101,7 @@ func TestARestartLeavesAChatAsItWas(t *testing.T) {
 			t.Errorf("%s: eve, who may know more than the server, is told %+v", kind, chat)
 		}
 		if kind == "meet" { // the run's end ends it; a broadcast room has none here
-			time.Sleep(1500 * time.Millisecond) // nothing is on its way to the store
+			write("on its way to the store when the run ends")
 			s.API().Want(t, http.MethodPost, path+"/end", nil, http.StatusOK, nil)
 			s.Kill()
 			s.Restart()

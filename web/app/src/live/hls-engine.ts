@@ -84,9 +84,14 @@ export class HlsEngine implements Engine {
   }
 
   choose(index: number): void {
+    const hls = this.#hls;
     this.#chosen = index;
+    const wanted = index === -1 ? hls.nextAutoLevel : index;
     // Nothing is fixed until a segment begins; then `#switching` fixes it.
-    this.#hls.loadLevel = this.#hls.loadLevel === index ? index : -1;
+    const fixed = hls.loadLevel === index ? index : -1;
+    // Who is behind live has half a minute of the other quality: hls.js drops what is so far ahead that it comes again in time.
+    if (hls.currentLevel === wanted && hls.loadLevel === wanted) hls.loadLevel = fixed;
+    else hls.nextLevel = fixed;
   }
 
   figures(): Figures | null {
