@@ -2,6 +2,7 @@ import type { Problem } from "$lib/api";
 import { Devices, problemOf, type DeviceProblem } from "../meet/devices.svelte";
 import { healthOf, readingOf, type Health, type Reading } from "./health";
 import { Sound } from "./sound";
+import { steady } from "./steady";
 import { WhipClient, type WhipState } from "./whip-client";
 
 export type Source = "camera" | "screen";
@@ -51,6 +52,8 @@ export class Studio {
   readonly sending = $derived.by(() => this.state !== "idle" && this.state !== "failed");
   readonly #client: WhipClient;
   readonly #sound = new Sound();
+  /** What the browser captures of the screen; `screen` is what is made of it. */
+  #captured: MediaStream | null = null;
   #reading: Reading | null = null;
   #timer: ReturnType<typeof setInterval> | null = null;
 
@@ -156,9 +159,11 @@ export class Studio {
     this.#closeScreen();
     const [video] = stream.getVideoTracks();
     if (!video) return false;
-    video.contentHint = "detail";
     video.onended = () => void this.#screenEnded(stream);
-    this.screen = stream;
+    const picture = steady(video);
+    picture.contentHint = "detail";
+    this.#captured = stream;
+    this.screen = new MediaStream([picture, ...stream.getAudioTracks()]);
     this.#hear("screen", stream.getAudioTracks()[0] ?? null);
     return true;
   }
@@ -171,16 +176,16 @@ export class Studio {
 
   /** The browser's own button: the camera takes over, so that the broadcast does not end by it. */
   async #screenEnded(stream: MediaStream): Promise<void> {
-    if (this.screen === stream) await this.choose("camera");
+    if (this.#captured === stream) await this.choose("camera");
   }
 
   #closeScreen(): void {
     this.#hear("screen", null);
-    for (const track of this.screen?.getTracks() ?? []) {
+    for (const track of [...(this.#captured?.getTracks() ?? []), ...(this.screen?.getTracks() ?? [])]) {
       track.onended = null;
       track.stop();
     }
-    this.screen = null;
+    this.#captured = this.screen = null;
   }
 
   async #read(): Promise<void> {
