@@ -93,11 +93,13 @@ func (f *rungFeed) sparse(b Beat, pictures int, late func(n int) time.Duration) 
 }
 
 func TestASourceOfFewKeyFramesIsCutByABeatWithItsRungs(t *testing.T) {
+	t.Parallel()
 	for name, late := range map[string]func(n int) time.Duration{
 		"pictures in order":     func(int) time.Duration { return 0 },
 		"pictures out of order": func(n int) time.Duration { return time.Duration([]int{2, 4, 1, 1}[n%4]) * 40 * time.Millisecond },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newRungFeed(t, 400*time.Millisecond)
 			b := Beat{From: time.Second, Every: 2 * time.Second, Until: Endless}
 			f.p.SetBeat(b)
@@ -135,6 +137,7 @@ func TestASourceOfFewKeyFramesIsCutByABeatWithItsRungs(t *testing.T) {
 }
 
 func TestTheSourceIsOfferedBesideItsRungsUnlessABeatGoesOn(t *testing.T) {
+	t.Parallel()
 	f := newRungFeed(t, 400*time.Millisecond)
 	f.go1(300)
 	f.variants(Name, "480p", "audio")

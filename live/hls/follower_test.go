@@ -11,6 +11,7 @@ import (
 )
 
 func TestAudioByItselfHasPartsOfNineFrames(t *testing.T) {
+	t.Parallel()
 	f := newFeeder(t, Options{LowLatency: true}, picture, sound)
 	w := newWalker(t, f.p)
 	for range 100 {
@@ -84,6 +85,7 @@ func (f *rungFeed) go1(pictures int) {
 }
 
 func TestARungIsCutWhereTheSourceIs(t *testing.T) {
+	t.Parallel()
 	f := newRungFeed(t, 1500*time.Millisecond)
 	f.go1(500)
 	f.w.aligned(Name, "480p", 0)
@@ -110,6 +112,7 @@ func TestARungIsCutWhereTheSourceIs(t *testing.T) {
 }
 
 func TestARungThatStandsStillIsListedAsGapsAndComesBack(t *testing.T) {
+	t.Parallel()
 	f := newRungFeed(t, 500*time.Millisecond)
 	f.go1(250)
 	f.mute, f.late = true, nil
@@ -133,6 +136,7 @@ func TestARungThatStandsStillIsListedAsGapsAndComesBack(t *testing.T) {
 }
 
 func TestARungHasItsTimeToFollowABurst(t *testing.T) {
+	t.Parallel()
 	f := newRungFeed(t, 500*time.Millisecond)
 	f.go1(250)
 	lag := f.lag
@@ -158,6 +162,7 @@ func TestARungHasItsTimeToFollowABurst(t *testing.T) {
 }
 
 func TestARungThatLacksItsLastPicturesIsAsLongAsItsSource(t *testing.T) {
+	t.Parallel()
 	for lacks := 1; lacks <= 2; lacks++ {
 		f := newRungFeed(t, 40*time.Millisecond)
 		f.go1(250 - lacks)
@@ -182,6 +187,7 @@ func TestARungThatLacksItsLastPicturesIsAsLongAsItsSource(t *testing.T) {
 }
 
 func TestARemovedRungIsNotFoundAndNotOffered(t *testing.T) {
+	t.Parallel()
 	f := newRungFeed(t, 500*time.Millisecond)
 	f.go1(250)
 	done := make(chan error, 1)
@@ -212,6 +218,7 @@ func TestARemovedRungIsNotFoundAndNotOffered(t *testing.T) {
 }
 
 func TestSilenceAndReturnKeepTheRenditionsTogether(t *testing.T) {
+	t.Parallel()
 	f := newRungFeed(t, 800*time.Millisecond)
 	f.go1(250)
 	for i := range 20 { // 5 s of silence

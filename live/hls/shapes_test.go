@@ -37,6 +37,7 @@ func (b *broadcast) hear() {
 }
 
 func TestSourcesOfAllShapesKeepTheRules(t *testing.T) {
+	t.Parallel()
 	play := func(b *broadcast, pictures, gop int, late func(n int) time.Duration) {
 		for n := range pictures {
 			d := time.Duration(0)
@@ -130,6 +131,7 @@ func TestSourcesOfAllShapesKeepTheRules(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			b := newBroadcast(t, Options{LowLatency: true}, tt.tracks...)
 			tt.feed(b)
 			if b.format.HasVideo() && len(b.format.Tracks) == 2 {
@@ -145,6 +147,7 @@ func TestSourcesOfAllShapesKeepTheRules(t *testing.T) {
 }
 
 func TestASlateAndTheReturnOfTheSourceGoOnWithoutAGap(t *testing.T) {
+	t.Parallel()
 	b := newBroadcast(t, Options{LowLatency: true}, picture, sound)
 	play := func(pictures int) {
 		for n := range pictures {
@@ -176,6 +179,7 @@ func rungPicture() *media.Track {
 }
 
 func TestThePlayerIsToldToBeginWhereAKeyFrameIs(t *testing.T) {
+	t.Parallel()
 	b := newBroadcast(t, Options{LowLatency: true}, picture, sound)
 	start := func() string {
 		t.Helper()

@@ -50,7 +50,7 @@ func (w *walker) inspectVariants() {
 
 // inspect has a version of a playlist looked at by the validator, at the time
 // when its media ends.
-func (w *walker) inspect(r *rendition, text []byte) {
+func (w *walker) inspect(r *rendition, m *hlstest.Media, text []byte) {
 	w.t.Helper()
 	i := w.inspectors[r]
 	if i == nil {
@@ -61,7 +61,6 @@ func (w *walker) inspect(r *rendition, text []byte) {
 		w.inspectors[r] = i
 	}
 	before := len(i.Findings())
-	m, _ := hlstest.ParseMedia(text)
 	at := epoch
 	if n := len(m.Segments); n > 0 {
 		at = m.Segments[n-1].Date.Add(m.Segments[n-1].Duration)
@@ -85,17 +84,17 @@ func (w *walker) look() {
 	for _, r := range l.renditions {
 		if v := r.view.Load(); v != w.seen[r] {
 			w.seen[r] = v
-			w.read(r.name, v.media.Body)
+			m, _ := hlstest.ParseMedia(v.media.Body)
+			w.note(r.name, m)
 			if !w.uneven {
-				w.inspect(r, v.media.Body)
+				w.inspect(r, m, v.media.Body)
 			}
 		}
 	}
 }
 
-// read notes what a playlist says of its segments.
-func (w *walker) read(name string, text []byte) {
-	m, _ := hlstest.ParseMedia(text)
+// note keeps what a playlist says of its segments.
+func (w *walker) note(name string, m *hlstest.Media) {
 	known := w.known[name]
 	if known == nil {
 		known = map[int]*hlstest.Segment{}
@@ -180,6 +179,7 @@ func (w *walker) aligned(a, b string, tolerance time.Duration) {
 }
 
 func TestEveryFrameRateKeepsTheRules(t *testing.T) {
+	t.Parallel()
 	rates := map[string]func(n int) time.Duration{ // when picture n comes
 		"a variable one": func(n int) time.Duration {
 			return time.Duration(n)*33*time.Millisecond + time.Duration(n*n%7)*5*time.Millisecond
@@ -201,6 +201,7 @@ func TestEveryFrameRateKeepsTheRules(t *testing.T) {
 	}
 	for name, at := range rates {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := newFeeder(t, Options{LowLatency: true}, picture, sound)
 			w := newWalker(t, f.p)
 			for n := 0; at(n) < 20*time.Second; n++ {
