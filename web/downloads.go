@@ -36,6 +36,7 @@ const (
 type downloads struct {
 	library Library
 	tickets FileTickets
+	files   *shares
 	log     *slog.Logger
 }
 
@@ -50,6 +51,12 @@ func (d *downloads) serve(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, r, err)
 		return
 	}
+	place, ok := d.files.enterFor(r)
+	if !ok {
+		d.refuse(w, r, errFiles)
+		return
+	}
+	defer d.files.leave(place)
 	file, asset, err := d.library.Open(r.Context(), room, id)
 	if err != nil {
 		d.refuse(w, r, err)

@@ -44,6 +44,19 @@ type Tickets interface {
 }
 
 const (
+	// maxWaiting bounds the requests that wait for a playlist or part, in all and of one address: each costs some 11 KB,
+	// and one HTTP/2 connection can bring a hundred of them.
+	maxWaiting, maxWaitingEach = 65536, 8192
+	// maxFiles bounds the files that are being sent.
+	maxFiles, maxFilesEach = 2048, 256
+)
+
+var (
+	errWaiting = &rooms.Error{Code: rooms.CodeOverloaded, Detail: "too many requests wait for media, come back in a moment", RetryAfter: time.Second}
+	errFiles   = &rooms.Error{Code: rooms.CodeOverloaded, Detail: "too many files are being sent, come back in a moment", RetryAfter: time.Second}
+)
+
+const (
 	maxPlayerLength  = 32
 	maxObjectName    = 128
 	playlistSuffix   = ".m3u8"
@@ -62,6 +75,8 @@ type hlsRoutes struct {
 	meter   *meter
 	log     *slog.Logger
 	lengths lengths
+	// waiting are the requests that wait for what is to come, files those that read from the disk.
+	waiting, files *shares
 	// ordinary is the per-request bookkeeping around a handler.
 	ordinary func(http.Handler) http.Handler
 }

@@ -25,10 +25,17 @@ func (h *hlsRoutes) serveObject(w http.ResponseWriter, r *http.Request) bool {
 		h.writeObject(w, r, blob)
 		return true
 	}
+	place, ok := h.files.enterFor(r)
+	if !ok {
+		h.refuse(w, r, errFiles)
+		return true
+	}
+	defer h.files.leave(place)
 	file, err := h.media.File(room, name)
 	if err != nil {
 		return false
 	}
+	defer func() { _ = file.Close() }()
 	h.writeFile(w, r, name, file)
 	return true
 }
@@ -36,6 +43,12 @@ func (h *hlsRoutes) serveObject(w http.ResponseWriter, r *http.Request) bool {
 // announced answers for an object that serveObject did not find: it may be the part that the playlist announced as the
 // next (rfc8216bis section 6.2.6).
 func (h *hlsRoutes) announced(w http.ResponseWriter, r *http.Request) {
+	place, ok := h.waiting.enterFor(r)
+	if !ok {
+		h.refuse(w, r, errWaiting)
+		return
+	}
+	defer h.waiting.leave(place)
 	blob, err := h.media.AwaitObject(r.Context(), r.PathValue("room"), r.PathValue("name"))
 	if err != nil {
 		h.refuse(w, r, noSuchObject)
@@ -64,7 +77,6 @@ func (h *hlsRoutes) writeObject(w http.ResponseWriter, r *http.Request, blob hls
 
 // writeFile sends a segment or init segment out of the rewind window. The kernel copies it.
 func (h *hlsRoutes) writeFile(w http.ResponseWriter, r *http.Request, name string, file *os.File) {
-	defer func() { _ = file.Close() }()
 	objectHeader(w.Header(), hls.Blob{ContentType: typeVideo[0], MaxAge: objectMaxAge, ETag: []string{`"` + name + `"`}})
 	h.meter.objects.Inc()
 	serveContent(w, r, file)

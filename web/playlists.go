@@ -83,7 +83,19 @@ func (h *hlsRoutes) mediaPlaylist(r *http.Request, path playlistPath) (hls.Blob,
 	if _, err := h.tickets.Ticket(r.Context(), path.room, path.ticket, path.player); err != nil {
 		return hls.Blob{}, &refusal{err, 0}
 	}
-	blob, err := h.media.Playlist(r.Context(), path.room, name, query)
+	return h.await(r, query, func() (hls.Blob, error) { return h.media.Playlist(r.Context(), path.room, name, query) })
+}
+
+// await gets a playlist, which may have to be waited for.
+func (h *hlsRoutes) await(r *http.Request, q hls.Query, get func() (hls.Blob, error)) (hls.Blob, *refusal) {
+	if q.MSN > 0 {
+		place, ok := h.waiting.enterFor(r)
+		if !ok {
+			return hls.Blob{}, &refusal{errWaiting, 0}
+		}
+		defer h.waiting.leave(place)
+	}
+	blob, err := get()
 	if err != nil {
 		return hls.Blob{}, &refusal{err, mediaStatus(err)}
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 
+	"roomcast/live/hls"
 	"roomcast/rooms"
 )
 
@@ -44,9 +45,9 @@ func (h *hlsRoutes) previewPlaylist(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	blob, err := h.media.PreviewPlaylist(r.Context(), path.room, name, query)
-	if err != nil {
-		h.refuseAs(w, r, err, mediaStatus(err))
+	blob, no := h.await(r, query, func() (hls.Blob, error) { return h.media.PreviewPlaylist(r.Context(), path.room, name, query) })
+	if no != nil {
+		h.refuseAs(w, r, no.err, no.status)
 		return
 	}
 	h.writePlaylist(w, r, blob)

@@ -113,7 +113,7 @@ func (s *Server) Run(ctx context.Context) error {
 		})
 	}
 	if public != nil {
-		shared := newSharedListener(public, max(1, s.options.MaxConnections/addressShare), s.options.Handler.unshared)
+		shared := &sharedListener{public, newShares(0, max(1, s.options.MaxConnections/addressShare), s.options.Handler.unshared)}
 		limited := netutil.LimitListener(shared, s.options.MaxConnections)
 		if s.options.TLS != nil {
 			front.TLSConfig = s.options.TLS.Clone()
@@ -169,8 +169,9 @@ func (s *Server) newHTTPServer(h http.Handler) *http.Server {
 		WriteTimeout:      s.options.WriteTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
-		ErrorLog:          slog.NewLogLogger(quietConnections{s.options.Log.Handler()}, slog.LevelDebug),
+		// WriteTimeout ends a stream of HTTP/2 by a frame, which a connection that takes nothing does not get.
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: s.options.WriteTimeout},
+		ErrorLog: slog.NewLogLogger(quietConnections{s.options.Log.Handler()}, slog.LevelDebug),
 	}
 }
 

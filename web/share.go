@@ -2,6 +2,7 @@ package web
 
 import (
 	"net"
+	"net/http"
 	"net/netip"
 	"sync"
 
@@ -9,21 +10,68 @@ import (
 	"roomcast/web/request"
 )
 
-// sharedListener closes connections of an address (IPv6: /64) that has its
-// share already, so that one caller cannot hold every place. Sockets count
-// until they close. Trusted proxies, which bring many callers, and the machine
-// itself have no limit.
-type sharedListener struct {
-	net.Listener
-	share  int
+// shares bounds how many of something there are at once, in all and for one address
+// (IPv6: /64), so that one caller cannot hold every place. Trusted proxies, which bring
+// many callers, and the machine itself are bounded by the total alone.
+type shares struct {
+	each   int
+	most   int // 0 for no bound in all
 	exempt func(netip.Addr) bool
 
 	mu   sync.Mutex
+	all  int
 	open map[netip.Prefix]int
 }
 
-func newSharedListener(l net.Listener, share int, exempt func(netip.Addr) bool) *sharedListener {
-	return &sharedListener{Listener: l, share: share, exempt: exempt, open: map[netip.Prefix]int{}}
+func newShares(most, each int, exempt func(netip.Addr) bool) *shares {
+	return &shares{most: most, each: each, exempt: exempt, open: map[netip.Prefix]int{}}
+}
+
+// place is one that was taken.
+type place struct {
+	line    netip.Prefix
+	counted bool // for its line, too
+}
+
+// enter takes a place, if there is one; who got one gives it back by leave.
+func (s *shares) enter(address netip.Addr) (p place, ok bool) {
+	if !s.exempt(address) {
+		p = place{rooms.Line(address), true}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.most > 0 && s.all >= s.most || p.counted && s.open[p.line] >= s.each {
+		return p, false
+	}
+	s.all++
+	if p.counted {
+		s.open[p.line]++
+	}
+	return p, true
+}
+
+func (s *shares) leave(p place) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all--
+	if !p.counted {
+		return
+	}
+	if s.open[p.line]--; s.open[p.line] == 0 {
+		delete(s.open, p.line)
+	}
+}
+
+// enterFor is enter for who sent a request.
+func (s *shares) enterFor(r *http.Request) (place, bool) {
+	return s.enter(request.PeerAddress(r.RemoteAddr))
+}
+
+// sharedListener closes connections of an address that has its share already. Sockets
+// count until they close.
+type sharedListener struct {
+	net.Listener
+	shares *shares
 }
 
 // Accept implements net.Listener.
@@ -33,33 +81,10 @@ func (l *sharedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		address := request.PeerAddress(c.RemoteAddr().String())
-		if l.exempt(address) {
-			return c, nil
-		}
-		line := rooms.Line(address)
-		if l.enter(line) {
-			return &sharedConn{Conn: c, leave: sync.OnceFunc(func() { l.leave(line) })}, nil
+		if p, ok := l.shares.enter(request.PeerAddress(c.RemoteAddr().String())); ok {
+			return &sharedConn{Conn: c, leave: sync.OnceFunc(func() { l.shares.leave(p) })}, nil
 		}
 		_ = c.Close() // Nothing was said yet.
-	}
-}
-
-func (l *sharedListener) enter(line netip.Prefix) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[line] >= l.share {
-		return false
-	}
-	l.open[line]++
-	return true
-}
-
-func (l *sharedListener) leave(line netip.Prefix) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[line]--; l.open[line] == 0 {
-		delete(l.open, line)
 	}
 }
 

@@ -14,7 +14,7 @@ func TestOneAddressHasItsShareOfTheConnections(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l := newSharedListener(inner, 2, func(netip.Addr) bool { return trusted })
+			l := &sharedListener{inner, newShares(0, 2, func(netip.Addr) bool { return trusted })}
 			accepted := make(chan net.Conn, 8)
 			go func() {
 				defer close(accepted)
@@ -61,8 +61,8 @@ func TestOneAddressHasItsShareOfTheConnections(t *testing.T) {
 			}
 			_ = c.Close()
 			_ = second.Close()
-			if len(l.open) != 0 {
-				t.Errorf("places are still taken: %v", l.open)
+			if len(l.shares.open) != 0 {
+				t.Errorf("places are still taken: %v", l.shares.open)
 			}
 		})
 	}

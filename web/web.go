@@ -67,6 +67,9 @@ func New(ctx context.Context, o Options) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{metrics: o.Metrics, sockets: o.Sockets}
+	resolver := request.NewResolver(o.TrustedProxies, o.Log)
+	h.unshared = func(a netip.Addr) bool { return a.IsLoopback() || resolver.Trusts(a) }
+	files := newShares(maxFiles, maxFilesEach, h.unshared)
 	meter := newMeter(o.Metrics, o.Census)
 	mux := http.NewServeMux()
 	if err := service.Register(mux); err != nil {
@@ -75,14 +78,17 @@ func New(ctx context.Context, o Options) (*Handler, error) {
 	p := &pages{assets: newAssets(o.App), policy: newPolicy(o.PublicURL), frames: embedFrames{o.API.Registry}}
 	p.routes(mux)
 	if o.HLS != nil {
-		h.objects = &hlsRoutes{media: o.HLS, posters: o.Posters, tickets: o.Tickets, meter: meter, log: o.Log}
+		h.objects = &hlsRoutes{
+			media: o.HLS, posters: o.Posters, tickets: o.Tickets, meter: meter, log: o.Log,
+			waiting: newShares(maxWaiting, maxWaitingEach, h.unshared), files: files,
+		}
 		h.objects.routes(mux)
 	}
 	if o.WHIP != nil {
 		(&whipRoutes{server: o.WHIP, sessions: o.API.Door, public: o.PublicURL, iceLinks: iceLinks(o.API.ICEServers), log: o.Log}).routes(mux)
 	}
 	if o.Library != nil {
-		(&downloads{library: o.Library, tickets: o.Files, log: o.Log}).routes(mux)
+		(&downloads{library: o.Library, tickets: o.Files, files: files, log: o.Log}).routes(mux)
 	}
 	if o.Sockets != nil {
 		mux.Handle("GET /ws", o.Sockets)
@@ -91,8 +97,6 @@ func New(ctx context.Context, o Options) (*Handler, error) {
 	if !p.assets.built() {
 		o.Log.Warn("the front end is not built into this binary; pages will say how to build it")
 	}
-	resolver := request.NewResolver(o.TrustedProxies, o.Log)
-	h.unshared = func(a netip.Addr) bool { return a.IsLoopback() || resolver.Trusts(a) }
 	kept := func(next http.Handler) http.Handler {
 		return &access{next: secured(next), resolver: resolver, log: o.Log, meter: meter}
 	}
