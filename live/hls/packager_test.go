@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -411,5 +412,33 @@ func TestEncoderThatCutsAtScenesIsTakenAtItsWord(t *testing.T) {
 		if !s.independent {
 			t.Errorf("segment %d does not begin with a key frame", s.number)
 		}
+	}
+}
+
+func TestWhatLeavesThePlaylistInASilenceCanStillBeFetched(t *testing.T) {
+	f := newFeeder(t, Options{}, picture, sound)
+	f.run(20 * time.Second)
+	silent := epoch.Add(f.at)
+	there := func(name string) bool { _, err := f.p.Object(name); return err == nil }
+	left := map[string]time.Duration{} // when
+	var before []string
+	for d := time.Duration(0); d < 30*time.Second; d += 250 * time.Millisecond {
+		f.p.Tick(silent.Add(d))
+		now := names(f.playlist())
+		for _, n := range before {
+			if !slices.Contains(now, n) {
+				left[n] = d
+			}
+		}
+		before = slices.DeleteFunc(now, func(n string) bool { return !there(n) }) // gaps never are
+		for n, at := range left {
+			// A segment's and its playlist's length longer (rfc8216bis, 6.2.2).
+			if d-at < windowTargets*2*time.Second && !there(n) {
+				t.Fatalf("%s left the playlist %v after the silence began, and is gone %v later", n, at, d-at)
+			}
+		}
+	}
+	if len(left) == 0 {
+		t.Error("nothing left the playlist")
 	}
 }

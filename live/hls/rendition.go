@@ -323,7 +323,7 @@ func (r *rendition) abandon(end time.Duration) {
 			names = append(names, pt.name)
 		}
 	}
-	r.p.objects.retire(r.p.lastUnit.Add(windowTargets*r.p.timing.target), s.size, names...)
+	r.p.objects.retire(r.p.now.Add(windowTargets*r.p.timing.target), s.size, names...)
 	r.pending, r.current = nil, nil
 	r.frag.clear()
 	if len(r.segments) == 0 {

@@ -122,7 +122,7 @@ func (p *Packager) drop(r *rendition) {
 	if len(r.segments) == 0 || r.segments[0].init != s.init && s.init != r.init {
 		names = append(names, s.init)
 	}
-	p.objects.retire(p.lastUnit.Add(windowTargets*p.timing.target+s.duration), s.size, names...)
+	p.objects.retire(p.now.Add(windowTargets*p.timing.target+s.duration), s.size, names...)
 }
 
 // trimParts takes parts off segments that are more than three target durations
@@ -137,7 +137,7 @@ func (p *Packager) trimParts(r *rendition) {
 				names[k] = pt.name
 			}
 			s.parts, s.text = nil, nil
-			p.objects.retire(p.lastUnit.Add(p.timing.target), 0, names...)
+			p.objects.retire(p.now.Add(p.timing.target), 0, names...)
 		}
 		after += s.duration
 	}
