@@ -30,6 +30,9 @@ const (
 	lowBitrate, highBitrate = 96_000, 160_000
 	// firstRetry and lastRetry bound the pause before a process is started again.
 	firstRetry, lastRetry = 100 * time.Millisecond, 5 * time.Second
+	// stuck is how long nothing may come out, and how much may have gone in since,
+	// before a process is ended: it hangs.
+	stuck = 3 * time.Second
 	// healthy is how long a process must have run for its end to be no habit.
 	healthy = 10 * time.Second
 )
@@ -183,12 +186,14 @@ func (a *Audio) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	read := make(chan error, 1)
+	read, watched := make(chan error, 1), make(chan struct{})
 	go func() { read <- a.read(p, first.pts) }()
+	go func() { defer close(watched); a.watch(p) }()
 	if err = a.feed(ctx, p, first); err == nil {
 		p.settle()
 	}
 	p.Stop()
+	<-watched
 	if e := <-read; e != nil && err == nil {
 		err = e
 	}
@@ -199,6 +204,27 @@ func (a *Audio) once(ctx context.Context) error {
 		err = errEnded
 	}
 	return err
+}
+
+// watch ends the process if it hangs.
+func (a *Audio) watch(p *Process) {
+	t := time.NewTicker(stuck / 10)
+	defer t.Stop()
+	last, since := a.last.Load(), time.Now()
+	for {
+		select {
+		case now := <-t.C:
+			if l := a.last.Load(); l != last || a.Behind() < stuck {
+				last, since = l, now
+			} else if now.Sub(since) >= stuck {
+				a.o.Log.Warn("ffmpeg hangs and is ended", "job", "sound")
+				p.Kill()
+				return
+			}
+		case <-p.Done():
+			return
+		}
+	}
 }
 
 // soundClock counts the samples that ffmpeg was given.

@@ -257,23 +257,42 @@ func TestSoundComesBackAfterFFmpegWasKilled(t *testing.T) {
 	}
 }
 
+func TestSoundComesBackAfterFFmpegHung(t *testing.T) {
+	packets := opusPackets(t, 2, 2)
+	a, l := listen(t, 2)
+	n := 0
+	send := func() {
+		a.Write(time.Duration(n)*20*time.Millisecond, packets[n%len(packets)])
+		n++
+	}
+	eventually(t, 5*time.Second, "it sounds", func() bool { send(); return l.until() > 0 })
+	before := l.until()
+	signalChildren(t, syscall.SIGSTOP)
+	eventually(t, 20*time.Second, "it sounds again", func() bool { send(); return l.troubles() >= 3 && l.until() > before+time.Second })
+}
+
 // killChildren kills every ffmpeg of this test, as its operator may.
 func killChildren(t *testing.T) {
+	t.Helper()
+	signalChildren(t, syscall.SIGKILL)
+}
+
+func signalChildren(t *testing.T, s syscall.Signal) {
 	t.Helper()
 	out, err := exec.Command("ps", "-o", "pid=,comm=", "--ppid", strconv.Itoa(syscall.Getpid())).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	killed := 0
+	found := 0
 	for line := range bytes.Lines(out) {
 		words := bytes.Fields(line)
 		if len(words) == 2 && string(words[1]) == "ffmpeg" {
 			pid, _ := strconv.Atoi(string(words[0]))
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-			killed++
+			_ = syscall.Kill(pid, s)
+			found++
 		}
 	}
-	if killed == 0 {
+	if found == 0 {
 		t.Fatal("no ffmpeg runs")
 	}
 }
