@@ -125,7 +125,7 @@ func TestOneAddressCannotBeAllWhoWait(t *testing.T) {
 			at := newStanding()
 			d := newDoor(t, func(o *web.Options) { o.HLS = patientMedia{o.HLS.(*media), at} })
 			d.media.objects[room+"/abc.m4s"] = hls.Blob{Body: []byte("media"), ContentType: "video/mp4", MaxAge: time.Hour}
-			crowd(t, d.Handler, path, 8192, at, func(w http.ResponseWriter) http.ResponseWriter { return w })
+			crowd(t, d.Handler, path, 4096, at, func(w http.ResponseWriter) http.ResponseWriter { return w })
 		})
 	}
 }

@@ -46,7 +46,7 @@ type Tickets interface {
 const (
 	// maxWaiting bounds the requests that wait for a playlist or part, in all and of one address: each costs some 11 KB,
 	// and one HTTP/2 connection can bring a hundred of them.
-	maxWaiting, maxWaitingEach = 65536, 8192
+	maxWaiting, maxWaitingEach = 65536, 4096
 	// maxFiles bounds the files that are being sent.
 	maxFiles, maxFilesEach = 2048, 256
 )

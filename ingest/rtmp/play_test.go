@@ -50,10 +50,8 @@ func (h *theatre) Play(_ context.Context, t secret.Text, s ingest.Spectator) (*i
 func onAir(t *testing.T, video media.Codec, audio ...media.Codec) (*theatre, *Server) {
 	t.Helper()
 	film := ingesttest.Make(t, 2*time.Second, video, audio...)
-	h := &theatre{stream: ingesttest.Broadcast(t, film, 1), format: film.Format}
-	g, s := serve(t, Options{Theatre: h})
-	h.gate = g
-	return h, s
+	h := &theatre{gate: &gate{}, stream: ingesttest.Broadcast(t, film, 1), format: film.Format}
+	return h, serveAt(t, h.gate, Options{Theatre: h})
 }
 
 func TestFFmpegWatches(t *testing.T) {
@@ -161,7 +159,7 @@ func TestAPlayerMayBeSentAway(t *testing.T) {
 
 func TestASlowPlayerSkipsAndDisturbsNobody(t *testing.T) {
 	h, s := onAir(t, media.H264)
-	h.limits = media.ReaderLimits{Age: 500 * time.Millisecond}
+	h.gate.do(func() bool { h.limits = media.ReaderLimits{Age: 500 * time.Millisecond}; return true })
 	slow, err := client(t, s, "/play#"+ticket, false, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -120,6 +120,12 @@ func (g *gate) do(f func() bool) bool {
 func serve(t *testing.T, o Options) (*gate, *Server) {
 	t.Helper()
 	g := &gate{}
+	return g, serveAt(t, g, o)
+}
+
+// serveAt serves with a gate that is there before.
+func serveAt(t *testing.T, g *gate, o Options) *Server {
+	t.Helper()
 	o.Address, o.Log = "127.0.0.1:0", slog.New(slog.NewTextHandler(g, nil))
 	o.Gate = ingest.NewGate(ingest.GateOptions{Door: g, Hub: g, Log: o.Log})
 	s := NewServer(o)
@@ -141,7 +147,7 @@ func serve(t *testing.T, o Options) (*gate, *Server) {
 			t.Errorf("a key is in the log: %s", g.log())
 		}
 	})
-	return g, s
+	return s
 }
 
 func dial(t *testing.T, s *Server) net.Conn {
@@ -419,9 +425,9 @@ func TestRTMPS(t *testing.T) {
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
 	film := ingesttest.Make(t, time.Second, media.H264)
-	h := &theatre{stream: ingesttest.Broadcast(t, film, 1), format: film.Format}
-	g, s := serve(t, Options{Theatre: h, TLS: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}}}})
-	h.gate = g
+	g := &gate{}
+	h := &theatre{gate: g, stream: ingesttest.Broadcast(t, film, 1), format: film.Format}
+	s := serveAt(t, g, Options{Theatre: h, TLS: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: private}}}})
 	trusting := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
 	if _, err := client(t, s, "/live#"+key, true, trusting); err != nil {
 		t.Fatal(err)
