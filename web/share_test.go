@@ -3,8 +3,13 @@ package web
 import (
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
+
+	"roomcast/live/hls"
+	"roomcast/rooms"
 )
 
 func TestOneAddressHasItsShareOfTheConnections(t *testing.T) {
@@ -65,5 +70,37 @@ func TestOneAddressHasItsShareOfTheConnections(t *testing.T) {
 				t.Errorf("places are still taken: %v", l.shares.open)
 			}
 		})
+	}
+}
+
+func TestOneAddressCannotBeAllWhoWait(t *testing.T) {
+	h := &hlsRoutes{waiting: newShares(3, 2, func(netip.Addr) bool { return false })}
+	ask := func(from string) *refusal {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+		r.RemoteAddr = from
+		_, no := h.await(r, hls.Query{MSN: 1}, func() (hls.Blob, error) { return hls.Blob{}, nil })
+		return no
+	}
+	one, other := netip.MustParseAddr("203.0.113.7"), netip.MustParseAddr("203.0.113.8")
+	first, _ := h.waiting.enter(one)
+	if no := ask("203.0.113.7:1"); no != nil {
+		t.Errorf("the second is refused: %v", no.err)
+	}
+	second, _ := h.waiting.enter(one)
+	if no := ask("203.0.113.7:1"); no == nil || rooms.CodeOf(no.err) != rooms.CodeOverloaded {
+		t.Errorf("the third is answered %v", no)
+	}
+	if no := ask("203.0.113.8:1"); no != nil {
+		t.Errorf("another address is refused: %v", no.err)
+	}
+	third, _ := h.waiting.enter(other)
+	if no := ask("203.0.113.9:1"); no == nil {
+		t.Error("there is no bound in all")
+	}
+	for _, p := range []place{first, second, third} {
+		h.waiting.leave(p)
+	}
+	if no := ask("203.0.113.7:1"); no != nil || h.waiting.all != 0 || len(h.waiting.open) != 0 {
+		t.Errorf("when all have gone: %v, %d places taken", no, h.waiting.all)
 	}
 }
