@@ -3,6 +3,7 @@ import { refill, type Picture } from "./refill";
 
 class Frame implements Picture {
   static open = 0;
+  closed = false;
   constructor(
     readonly shows: string,
     readonly timestamp: number,
@@ -11,11 +12,12 @@ class Frame implements Picture {
   }
   close(): void {
     Frame.open--;
+    this.closed = true;
   }
 }
 
-/** A capture, and what came out of it. */
-function begin() {
+/** A capture, and what came out of it. To repeat a picture takes `tookMs`, and fails if it is closed meanwhile. */
+function begin(tookMs = 0) {
   const out: Frame[] = [];
   let capture!: ReadableStreamDefaultController<Frame>;
   let gone = false;
@@ -28,7 +30,11 @@ function begin() {
       frame.close();
     },
   });
-  const done = refill(from, to, 100, (frame, timestamp) => new Frame(frame.shows, timestamp));
+  const done = refill(from, to, 100, async (frame, timestamp) => {
+    if (tookMs > 0) await new Promise((resolve) => setTimeout(resolve, tookMs));
+    if (frame.closed) throw new Error("the picture is closed");
+    return new Frame(frame.shows, timestamp);
+  });
   return { out, capture, done, stop: () => (refuse = true), gone: () => gone };
 }
 
@@ -73,6 +79,20 @@ describe("refill", () => {
     capture.close();
     await done;
     expect(out.map(({ shows, timestamp }) => `${shows} ${timestamp}`)).toEqual(["a 0", "a 100000", "b 101000"]);
+  });
+
+  it("goes on when a picture comes while the one before is being repeated", async () => {
+    const { out, capture, done, gone } = begin(20);
+    capture.enqueue(new Frame("a", 0));
+    await vi.advanceTimersByTimeAsync(130); // written after 20 ms, to be repeated from 120 on
+    capture.enqueue(new Frame("b", 130_000));
+    await vi.advanceTimersByTimeAsync(100);
+    expect(gone()).toBe(false);
+    expect(out.map(({ shows }) => shows)).toEqual(["a", "a", "b"]);
+    capture.close();
+    await vi.advanceTimersByTimeAsync(100);
+    await done;
+    expect(Frame.open, "pictures left open").toBe(0);
   });
 
   it("lets go of the capture when the track it writes to has ended", async () => {

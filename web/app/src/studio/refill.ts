@@ -31,13 +31,17 @@ export async function refill<P extends Picture>(from: ReadableStream<P>, to: Wri
       await reader.cancel(); // nobody takes pictures any more: the next read is the last
     }
   };
+  // A picture must stay open until it is written: its successor waits for that.
+  let repeating: Promise<void> | null = null;
   const again = () => {
-    if (last && (writer.desiredSize ?? 0) > 0) void write(last.timestamp + (performance.now() - cameAt) * 1_000);
+    if (!last || repeating || (writer.desiredSize ?? 0) <= 0) return;
+    repeating = write(last.timestamp + (performance.now() - cameAt) * 1_000).finally(() => (repeating = null));
   };
   let timer: ReturnType<typeof setInterval> | undefined;
   try {
     for (let next = await reader.read(); !next.done; next = await reader.read()) {
       clearInterval(timer);
+      await repeating;
       last?.close();
       last = next.value;
       cameAt = performance.now();
@@ -46,6 +50,7 @@ export async function refill<P extends Picture>(from: ReadableStream<P>, to: Wri
     }
   } finally {
     clearInterval(timer);
+    await repeating;
     last?.close();
     last = null;
     await writer.close().catch(() => undefined);
